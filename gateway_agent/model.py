@@ -100,6 +100,16 @@ class Body(NamedTuple):
     own: tuple[OwnReading, ...] = ()
 
 
+class AdmittedFrame(NamedTuple):
+    """An authentic frame that is new to us, and where it goes."""
+
+    row: FrameRow | OpaqueRow
+    floor: int
+    lane: Lane
+    deadline_ms: int  # monotonic: sealed by then
+    size_bytes: int  # of its pack, as an estimate of what it adds to a batch
+
+
 class ClockReading(NamedTuple):
     """What the gateway knows of the time at one instant."""
 

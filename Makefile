@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+#
+# Every rule makes the environment it needs (.venv) and writes nowhere outside this folder, except that a missing
+# Debian package is installed where root, or sudo without a password, allows it. `make help` lists the rules.
+
+PYTHON ?= python3
+DEMO_SECONDS ?= 60
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+SHORT_TESTS := tests/unit tests/vm tests/interop tests/system tests/faults
+UV_COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list these rules
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
+
+.PHONY: demo
+demo: $(READY) ## a whole city on this machine for a minute, with a cut and a kill; DEMO_SECONDS=60
+	@DEMO_SECONDS=$(DEMO_SECONDS) $(BIN)/startcity sim demo
+
+.PHONY: test
+test: $(READY) test-packages check profiles ## everything but the long forms, 15 minutes at most
+	$(PYTEST) $(SHORT_TESTS) -m "not proof"
+
+.PHONY: check
+check: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	firmware/check_types.sh
+
+.PHONY: profiles
+profiles: $(READY) ## check every device profile and its captures
+	$(BIN)/startcity profile check --all
+
+.PHONY: unit
+unit: $(READY) ## pure code, no sockets
+	$(PYTEST) tests/unit -m "not proof"
+
+.PHONY: vm
+vm: $(READY) ## firmware on the MicroPython virtual machine
+	$(PYTEST) tests/vm -m "not proof"
+
+.PHONY: interop
+interop: $(READY) test-packages ## the formats against an independent program in JavaScript
+	$(PYTEST) tests/interop -m "not proof"
+
+.PHONY: system
+system: $(READY) test-packages ## real processes, real brokers
+	$(PYTEST) tests/system -m "not proof"
+
+.PHONY: faults
+faults: $(READY) test-packages ## what survives kills, cuts and garbage; the short forms
+	$(PYTEST) tests/faults -m "not proof"
+
+.PHONY: proof
+proof: $(READY) test-packages ## the long forms
+	$(PYTEST) tests -m proof
+
+.PHONY: bench
+bench: $(READY) test-packages ## figures against a mosquitto bridge, one JSON line each
+	$(BIN)/python -m bench
+
+.PHONY: docs
+docs: $(READY) ## links, decision records, publiccode.yml and licence lines
+	$(PYTEST) -q tests/unit/repository
+
+.PHONY: schema
+schema: $(READY) ## write device_profiles/profile.schema.json anew
+	$(BIN)/python -c "from device_profiles.schema import write_schema; write_schema()"
+
+.PHONY: format
+format: $(READY) ## put the code into the common form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(READY) ## resolve the dependencies anew
+	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || $(PIP) install uv
+	PATH="$$PATH:$(CURDIR)/$(BIN)" $(UV_COMPILE) --all-extras pyproject.toml -o requirements.lock
+	echo 'setuptools>=77' | PATH="$$PATH:$(CURDIR)/$(BIN)" $(UV_COMPILE) - -o requirements-build.lock
+
+.PHONY: clean
+clean: ## remove caches and build products, keep .venv
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## remove .venv too
+	rm -rf $(VENV)
+
+.PHONY: test-packages
+test-packages:
+	@packaging/make/apt.sh mosquitto:mosquitto node:nodejs npm:npm systemd-analyze:systemd
+
+# The stamp is written last: an interrupted installation is taken up again.
+$(READY): pyproject.toml requirements.lock requirements-build.lock packaging/make/venv.sh
+	@packaging/make/venv.sh $(PYTHON) $(VENV)
+	$(PIP) install --require-hashes -r requirements.lock -r requirements-build.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""From start to the first acknowledged frame, and the memory of an idle gateway with 100 nodes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bench import stage
+from bench.rate import DEVICES
+from bench.stage import Figure
+
+
+def _pss_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise stage.StageError("no Pss in smaps_rollup")
+
+
+def run(directory: Path) -> list[Figure]:
+    directory.mkdir(parents=True)
+    keys = stage.Keys()
+    with (
+        stage.mosquitto(directory / "local") as (nodes_port, nodes_pid),
+        stage.mosquitto(directory / "city") as (city_port, _pid),
+    ):
+        config = stage.set_up_gateway(directory / "gateway", keys, nodes_port, city_port, DEVICES)
+        # One frame of each node, sent again every 50 ms until it is acknowledged: the time from exec to the first acknowledgement.
+        load = stage.Part(
+            "bench.first",
+            {"port": nodes_port, "gateway_id": stage.GATEWAY_ID, "devices": DEVICES, "seed": stage.SEED},
+        )
+        load.wait_ready()
+        began = time.monotonic()
+        load.go()
+        with stage.gateway(config) as process:
+            outcome = load.outcome()
+            stage.wait_gateway(config, process)
+            time.sleep(5)  # what is measured here is rest
+            memory, peer = _pss_mib(process.pid), _pss_mib(nodes_pid)
+    return [
+        Figure(
+            "start",
+            "s",
+            round(outcome["first_ack"] - began, 2),
+            None,
+            "",
+            "less",
+            "<= 1.5",
+            {"deadline_s_of_the_profile": 1, "until_all_acknowledged_s": round(outcome["last_ack"] - began, 2)},
+        ),
+        Figure(
+            "memory",
+            "MiB PSS",
+            round(memory, 1),
+            round(peer, 1),
+            "mosquitto with the same 100 topics",
+            "less",
+            "<= 60",
+            {"nodes": DEVICES},
+        ),
+    ]

@@ -1,0 +1,234 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The archive: the exact bytes of every batch, gap and state, for whoever wants to check us. Append only.
+
+Layout: `<gateway>/<lane>/<instance>/%012d.seg`, segments of docs/wire.md section 12 with an empty received list, each
+named by its first number. Batches of a fork lie in `fork-<n>/` below, what came after its gap in `late/`. The newest
+signed state of a gateway is `<gateway>/state.cose`.
+
+Order of a group: archive written and synced, then the store's commit, then the receipts. A crash in between leaves a
+batch in the archive that the store does not know; the gateway, which has no receipt, sends it again, and `append`
+recognises it and writes nothing. Torn bytes at the end of the last segment are cut off before the first append:
+they were never receipted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from collector.ledger import ChainKey
+from collector.segments import (
+    Damage,
+    SegmentHeader,
+    SignedEntry,
+    decode_body,
+    encode_batch,
+    encode_gap,
+    encode_header,
+    scan,
+)
+from gateway_agent.errors import Unavailable, WireError
+from gateway_agent.model import Lane
+
+SEGMENT_BYTES = 8 << 20
+OPEN_SEGMENTS_MAX = 256
+
+
+class ArchiveItem(NamedTuple):
+    """One signed thing to keep. `shelf` is "" for the chain itself, else "fork-<n>" or "late".
+
+    `link` is the one that the batch itself carries; for a gap (`first` below or at `number`), the one that the next batch carries.
+    """
+
+    key: ChainKey
+    shelf: str
+    number: int
+    signed: bytes
+    link: bytes
+    first_missing: int | None = None
+
+    def framed(self) -> bytes:
+        """The entry's bytes."""
+        if self.first_missing is not None:
+            return encode_gap(self.number, self.first_missing, self.signed, self.link)
+        return encode_batch(self.number, self.signed)
+
+
+class _Shelf:
+    """One directory with one open segment at its end."""
+
+    def __init__(self, directory: Path, key: ChainKey) -> None:
+        self.directory = directory
+        self.key = key
+        self.descriptor = -1
+        self.length_bytes = 0
+        self.recent: dict[int, bytes] = {}  # digests of what the last two segments hold
+        self.created = False
+        self._open_last()
+
+    def _open_last(self) -> None:
+        made = not self.directory.is_dir()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.created = made
+        segments = sorted(self.directory.glob("*.seg"))
+        for path in segments[-2:]:
+            data = path.read_bytes()
+            end = len(data)
+            for found in scan(data):
+                if isinstance(found, Damage):
+                    end = found.offset if found.is_tail else end
+                    continue
+                try:
+                    entry = decode_body(found.body)
+                except WireError:
+                    continue  # kept as it is: the auditor's tool names it
+                if isinstance(entry, SignedEntry):
+                    self.recent[entry.number] = hashlib.sha256(entry.signed).digest()
+            if path == segments[-1] and end:
+                self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+                if end < len(data):
+                    os.ftruncate(self.descriptor, end)
+                self.length_bytes = end
+
+    def append(self, item: ArchiveItem, framed: bytes) -> None:
+        if self.descriptor < 0 or self.length_bytes >= SEGMENT_BYTES:
+            self._start(item)
+        view = memoryview(framed)
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+        self.length_bytes += len(framed)
+
+    def _start(self, item: ArchiveItem) -> None:
+        is_gap = item.first_missing is not None
+        number = item.first_missing if item.first_missing is not None else item.number
+        if self.descriptor >= 0:
+            self.sync()
+            self.close()
+        path = self.directory / f"{number:012d}.seg"
+        again = 1
+        while path.exists():  # an abandoned segment after a failed sync; it is evidence, so it stays
+            path = self.directory / f"{number:012d}-{again}.seg"
+            again += 1
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self.length_bytes = 0
+        self.created = True
+        # The link into a gap is not known to anybody: a gap names only the one that leads out of it.
+        header = encode_header(SegmentHeader(*self.key, number, None if is_gap else item.link))
+        os.write(self.descriptor, header)
+        self.length_bytes = len(header)
+
+    def sync(self) -> None:
+        os.fdatasync(self.descriptor)
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class Archive:
+    """Append-only files of one collector. One writer."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        self._shelves: dict[tuple[ChainKey, str], _Shelf] = {}
+        self._suspect: set[tuple[ChainKey, str]] = set()
+        self.bytes_written = 0
+        self.repeats = 0
+
+    def append(self, items: Iterable[ArchiveItem]) -> None:
+        """Write and sync all items; when this returns they survive a power cut.
+
+        An item that the chain's last two segments hold already is not written again.
+
+        Raises:
+            Unavailable: the disk refuses. Nothing may be receipted; the same items may be given again.
+        """
+        touched: dict[tuple[ChainKey, str], _Shelf] = {}
+        try:
+            for item in items:
+                name = (item.key, item.shelf)
+                shelf = self._shelf(name)
+                touched[name] = shelf
+                digest = hashlib.sha256(item.signed).digest()
+                if shelf.recent.get(item.number) == digest:
+                    self.repeats += 1
+                    continue
+                framed = item.framed()
+                shelf.append(item, framed)
+                shelf.recent[item.number] = digest
+                self.bytes_written += len(framed)
+            for shelf in touched.values():
+                if shelf.descriptor >= 0:
+                    shelf.sync()
+                if shelf.created:
+                    self._sync_directories(shelf.directory)
+                    shelf.created = False
+                # Only what a crash could have left unknown to the store needs remembering, and that is in these now.
+                if len(shelf.recent) > 65536:
+                    shelf.recent.clear()
+        except OSError as error:
+            for name in touched:
+                self._abandon(name)
+            raise Unavailable(f"archive {self.root}: {error.strerror}") from error
+        while len(self._shelves) > OPEN_SEGMENTS_MAX:
+            self._shelves.pop(next(iter(self._shelves))).close()
+
+    def _shelf(self, name: tuple[ChainKey, str]) -> _Shelf:
+        shelf = self._shelves.pop(name, None)
+        if shelf is None:
+            key, below = name
+            directory = self.root / key.gateway_id / Lane(key.lane).word / key.instance.hex() / below
+            shelf = _Shelf(directory, key)
+            if name in self._suspect:  # after a failed sync nobody knows what the last segment holds: begin another
+                shelf.close()
+                shelf.recent.clear()
+                self._suspect.discard(name)
+        self._shelves[name] = shelf  # last in is last out
+        return shelf
+
+    def _abandon(self, name: tuple[ChainKey, str]) -> None:
+        self._suspect.add(name)
+        shelf = self._shelves.pop(name, None)
+        if shelf is not None:
+            shelf.close()
+
+    def _sync_directories(self, directory: Path) -> None:
+        while True:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if directory == self.root:
+                return
+            directory = directory.parent
+
+    def keep_state(self, gateway_id: str, state: bytes) -> None:
+        """Keep the newest signed state of a gateway, whole or not at all.
+
+        Raises:
+            Unavailable: the disk refuses.
+        """
+        directory = self.root / gateway_id
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            beside = directory / "state.cose.new"
+            with beside.open("wb") as file:
+                file.write(state)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(directory / "state.cose")
+        except OSError as error:
+            raise Unavailable(f"archive {self.root}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close all segments."""
+        for shelf in self._shelves.values():
+            shelf.close()
+        self._shelves.clear()

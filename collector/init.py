@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity collector init`: a key, its public half for the gateways, and a configuration to fill in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from gateway_agent.errors import ConfigError
+
+_TEMPLATE = """\
+# The city end of startcity. Paths are relative to this file.
+
+[collector]
+key = "collector.pem"        # signs the receipts; only its owner may read it
+data = "data"                # collector.sqlite and archive/
+# overdue_s = 60             # a lane this long behind its gateway's signed state is shown as cut off
+
+[broker]                     # the city's MQTT broker
+host = "{host}"
+port = {port}
+# username = "collector"
+# password_file = "broker.password"
+# tls = true
+# tls_ca = "ca.pem"
+
+[profiles]
+folder = ""                  # "" = the shipped ones
+
+# One block for each gateway that may deliver; `startcity gateway init` makes its public key.
+{gateways}
+# Optional: which profile a node has, so that its own limits are checked.
+# [[node]]
+# id = "aabbccddeeff"
+# profile = "parking-qmc5883l"
+"""
+
+_GATEWAY = """\
+[[gateway]]
+id = "{id}"
+key = "{key}"
+"""
+
+_GATEWAY_EXAMPLE = """\
+# [[gateway]]
+# id = "piacenza-01"
+# key = "piacenza-01.pub.pem"
+"""
+
+
+class Made(NamedTuple):
+    """What `init` made."""
+
+    config: Path
+    key: Path
+    public_key: Path
+
+
+def init(
+    directory: Path, host: str = "127.0.0.1", port: int = 1883, gateways: tuple[tuple[str, str], ...] = ()
+) -> Made:
+    """Make key, public key and configuration in a directory. Never overwrites anything.
+
+    Args:
+        gateways: (gateway id, path of its public key as it shall stand in the file).
+
+    Raises:
+        ConfigError: one of the files is there already, or the directory cannot be written.
+    """
+    made = Made(directory / "collector.toml", directory / "collector.pem", directory / "collector.pub.pem")
+    there = [path for path in made if path.exists()]
+    if there:
+        raise ConfigError(f"{there[0]} exists already; move it away or choose another directory")
+    key = Ed25519PrivateKey.generate()
+    blocks = "\n".join(_GATEWAY.format(id=gateway_id, key=path) for gateway_id, path in gateways) or _GATEWAY_EXAMPLE
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _write(made.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+        _write(made.public_key, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
+        _write(made.config, _TEMPLATE.format(host=host, port=port, gateways=blocks).encode(), 0o644)
+    except OSError as error:
+        raise ConfigError(f"{directory}: {error.strerror}; choose a directory that you may write") from error
+    return made
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)

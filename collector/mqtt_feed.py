@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The city's broker: batches and states in, receipts out. May lose, repeat and reorder: receipts make that harmless.
+
+Each connection is a client of its own with a clean session: what the broker would have kept for us, the gateways keep
+better. (gmqtt's own reconnect keeps packet ids of messages that a lost session has dropped, and runs out of them.)
+Receipts go with QoS 1 as far as the broker's receive maximum allows; the newest of each lane waits for room,
+because a receipt speaks for all before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Callable
+
+import gmqtt
+from gmqtt.mqtt.handler import MQTTError
+from gmqtt.storage import PersistentStorage
+
+from collector.config import BrokerSection
+from collector.inbox import Message
+
+LOG = logging.getLogger("startcity.collector.mqtt")
+TOPICS = ("alarm", "record", "trend", "state")
+CONNECT_TIMEOUT_S = 10.0
+BACKOFF_S_MIN = 0.2
+BACKOFF_S_MAX = 30.0
+
+_quiet = logging.getLogger("startcity.collector.gmqtt")
+_quiet.setLevel(logging.CRITICAL)
+for _name in ("gmqtt.mqtt.protocol", "gmqtt.mqtt.connection"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+
+class _Sent(PersistentStorage):  # type: ignore[misc]
+    """gmqtt's store of unacknowledged messages, which tells us when there is room again."""
+
+    def __init__(self, on_room: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_room = on_room
+
+    def remove_message_by_mid(self, mid: int) -> None:
+        super().remove_message_by_mid(mid)
+        self._on_room()
+
+
+class MqttFeed:
+    """One connection to the broker, kept until cancelled."""
+
+    def __init__(self, broker: BrokerSection, password: str | None, tls: ssl.SSLContext | None) -> None:
+        self._broker = broker
+        self._password = password
+        self._tls = tls
+        self._client: gmqtt.Client | None = None
+        self._waiting: dict[str, bytes] = {}
+        self.connections = 0
+        self.is_connected = False
+
+    async def run(self, on_message: Callable[[Message], None], on_connected: Callable[[], None]) -> None:
+        """Connect, subscribe and deliver until cancelled. Reconnects by itself, with back-off and jitter.
+
+        `on_connected` is called after each subscription was granted.
+        """
+        backoff_s = BACKOFF_S_MIN
+        while True:
+            lost = asyncio.Event()
+            try:
+                await self._connect(on_message, on_connected, lost)
+                backoff_s = BACKOFF_S_MIN
+                LOG.info("connected to %s:%d", self._broker.host, self._broker.port)
+                await lost.wait()
+                LOG.warning("connection to %s:%d lost", self._broker.host, self._broker.port)
+            except (OSError, TimeoutError, MQTTError) as error:
+                LOG.warning(
+                    "broker %s:%d: %s; next try in %.1f s",
+                    self._broker.host,
+                    self._broker.port,
+                    error or "no answer",
+                    backoff_s,
+                )
+            finally:
+                self.is_connected = False
+                await self._drop()
+            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 (jitter is no secret)
+            backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
+
+    async def _connect(
+        self, on_message: Callable[[Message], None], on_connected: Callable[[], None], lost: asyncio.Event
+    ) -> None:
+        client = gmqtt.Client(
+            self._broker.client_id, clean_session=True, persistent_storage=_Sent(self._send_waiting), logger=_quiet
+        )
+        # One below gmqtt's "unlimited" (-1): it never reconnects by itself.
+        client.set_config({"reconnect_retries": -2})
+        if self._broker.username is not None:
+            client.set_auth_credentials(self._broker.username, self._password)
+        granted = asyncio.Event()
+
+        def deliver(_client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
+            on_message(Message(topic, bytes(payload)))
+            return 0
+
+        client.on_message = deliver
+        client.on_disconnect = lambda *_: lost.set()
+        client.on_subscribe = lambda *_: granted.set()
+        self._client = client
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await client.connect(self._broker.host, self._broker.port, ssl=self._tls or False, keepalive=30)
+            client.subscribe([gmqtt.Subscription(f"sc/+/{word}", qos=1) for word in TOPICS])
+            await granted.wait()
+        self.connections += 1
+        self.is_connected = True
+        on_connected()
+        self._send_waiting()
+
+    async def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            async with asyncio.timeout(1):
+                await client.disconnect()
+        except (OSError, TimeoutError, AttributeError):
+            pass  # it was gone already
+
+    def publish(self, topic: str, payload: bytes, lane_key: str) -> None:
+        """Send a receipt, or keep the newest of each `lane_key` until there is a connection and room."""
+        self._waiting.pop(lane_key, None)
+        self._waiting[lane_key] = topic.encode() + b"\0" + payload
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        client = self._client
+        if client is None or not self.is_connected:
+            return
+        while self._waiting:
+            lane_key = next(iter(self._waiting))
+            topic, _, payload = self._waiting[lane_key].partition(b"\0")
+            try:
+                client.publish(topic.decode(), payload, qos=1)
+            except OverflowError:  # the broker's receive maximum is reached: the next PUBACK calls us again
+                return
+            del self._waiting[lane_key]

@@ -1,0 +1,212 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The store: every reading exactly once, in SQLite. One writer, any number of readers.
+
+Guarantees: `commit` returns after a durable commit (WAL, synchronous=FULL) of the whole group or raises and has changed
+nothing. The identity (node, epoch, sequence, index) is the primary key, so a reading cannot be stored twice whatever
+the callers do. A frame that comes a second time is compared: equal contents cost nothing, others are a conflict, which is recorded
+and flagged while the first contents stay.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from collector.group import Group, StagedBatch
+from collector.interned import Interned
+from collector.ledger import Branch, ChainKey
+from collector.ranges import Ranges
+from collector.schema import TABLES, VERSION
+from collector.sqlite_frames import FrameTable, Tally
+from gateway_agent.errors import ConfigError, Unavailable
+
+KID_BYTES = 14
+
+
+class Stored(NamedTuple):
+    """What one commit did."""
+
+    frames: int
+    readings: int
+    repeated_frames: int
+    conflicts: int
+
+
+class Store:
+    """One collector's database, opened for writing."""
+
+    def __init__(self, path: Path, ranges: Ranges) -> None:
+        """Open or create.
+
+        Raises:
+            ConfigError: another version's file, or no database at all.
+            Unavailable: the disk refuses.
+        """
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            path.chmod(0o640)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA wal_autocheckpoint=4000")
+            self._db.execute("PRAGMA cache_size=-65536")
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(
+                f"{path}: not a collector's database ({error}); move it away, or name another data folder"
+            ) from error
+        self._interned = Interned(self._db)
+        self._frames = FrameTable(self._db, self._interned, ranges)
+        self._tables: dict[tuple[int, int], bytes | None] = {}
+
+    def _prepare(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(f"BEGIN;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
+        elif version != VERSION:
+            raise ConfigError(
+                f"{self.path}: made by another version (schema {version}, ours {VERSION}); update startcity"
+            )
+
+    def close(self) -> None:
+        """Close; what was committed stays."""
+        self._db.close()
+
+    # ------------------------------------------------------------------------------------------- what we remember
+
+    def branches(self) -> Iterator[tuple[ChainKey, Branch]]:
+        """All chains' branches with their node tables, to begin where the last run ended."""
+        rows = self._db.execute(
+            "SELECT gateway, lane, instance, place, number, link, node_table"
+            " FROM branch JOIN chain ON chain.id = branch.chain ORDER BY chain.id, place"
+        )
+        for gateway, lane, instance, place, number, link, table in rows:
+            yield ChainKey(gateway, lane, instance), Branch(place, number, link, _kids(table))
+
+    def digests(self, key: ChainKey, number: int) -> set[bytes]:
+        """The digests of all batches held under a number."""
+        chain = self._interned.known_chain(key)
+        if chain is None:
+            return set()
+        rows = self._db.execute("SELECT digest FROM batch WHERE chain = ? AND number = ?", (chain, number))
+        return {digest for (digest,) in rows}
+
+    def promises(self) -> dict[ChainKey, tuple[int, bytes]]:
+        """The highest number, and its digest, that each chain's gateway has signed for."""
+        rows = self._db.execute("SELECT chain_gateway, lane, instance, number, digest FROM promise")
+        return {ChainKey(gateway, lane, instance): (number, digest) for gateway, lane, instance, number, digest in rows}
+
+    # ------------------------------------------------------------------------------------------- one group
+
+    def commit(self, group: Group) -> Stored:
+        """Store a group durably, all or nothing.
+
+        Raises:
+            Unavailable: disk full or failing, or the database is locked by somebody else.
+        """
+        try:
+            with self._transaction():
+                tally = Tally()
+                for batch in group.batches:
+                    self._store_batch(batch, tally, group)
+                self._store_rest(group)
+                self._db.executemany(
+                    "UPDATE source SET frames = frames + ?, readings = readings + ? WHERE id = ?",
+                    [(count, tally.readings[source], source) for source, count in tally.frames.items()],
+                )
+                counts = group.counts | {
+                    "frames_repeated": tally.repeated + group.counts.get("frames_repeated", 0),
+                    "conflicts": tally.conflicts + group.counts.get("conflicts", 0),
+                }
+                self._db.executemany(
+                    "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
+                    [(name, count) for name, count in counts.items() if count],
+                )
+        except sqlite3.Error as error:
+            self._interned.reload()
+            self._frames.forget()
+            self._tables.clear()
+            raise Unavailable(f"{self.path}: {error}") from error
+        return Stored(sum(tally.frames.values()), sum(tally.readings.values()), tally.repeated, tally.conflicts)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _store_rest(self, group: Group) -> None:
+        for (key, place), branch in group.branches.items():
+            chain = self._interned.chain(key)
+            table = None if branch.table is None else b"".join(branch.table)
+            if (
+                self._tables.get((chain, place), b"?") == table
+            ):  # a table of 2,000 nodes is 28 KB: written when it changes
+                self._db.execute(
+                    "UPDATE branch SET number = ?, link = ? WHERE chain = ? AND place = ?",
+                    (branch.number, branch.link, chain, place),
+                )
+            else:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO branch VALUES (?, ?, ?, ?, ?)",
+                    (chain, place, branch.number, branch.link, table),
+                )
+                self._tables[chain, place] = table
+        self._db.executemany(
+            "INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?)",
+            [(self._interned.chain(gap.key), gap.first, gap.last, gap.reason, gap.digest) for gap in group.gaps],
+        )
+        self._db.executemany("INSERT OR REPLACE INTO gateway VALUES (?, ?, ?, ?, ?)", group.states)
+        self._db.executemany(
+            "INSERT INTO promise VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number, digest = excluded.digest"
+            " WHERE excluded.number > number",
+            [(*promise.key, promise.number, promise.digest) for promise in group.promises],
+        )
+        self._db.executemany(
+            "INSERT INTO event (at_ms, gateway, lane, kind, detail) VALUES (?, ?, ?, ?, ?)", group.events
+        )
+
+    def _store_batch(self, batch: StagedBatch, tally: Tally, group: Group) -> None:
+        body = batch.body
+        frames = 0 if body is None else len(body.frames) + len(body.opaque)
+        readings = 0 if body is None else sum(len(frame.pack.values) for frame in body.frames) + len(body.own)
+        cursor = self._db.execute(
+            "INSERT INTO batch (chain, number, digest, branch, wall_ms, bound_s, frames, readings, bytes, defect)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._interned.chain(batch.key), batch.number, batch.digest, batch.branch, batch.wall_ms, batch.bound_s,
+                frames, readings, batch.length_bytes, batch.defect,
+            ),
+        )  # fmt: skip
+        batch_id = cursor.lastrowid
+        assert batch_id is not None
+        if body is None:
+            return
+        self._frames.store_frames(batch, batch_id, body.frames, tally, group)
+        for opaque in body.opaque:
+            self._frames.store_opaque(batch, batch_id, opaque, tally, group)
+        self._db.executemany(
+            "INSERT INTO own VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (batch_id, place, own.name, own.time_ms, own.value[0], own.value[1])
+                if isinstance(own.value, tuple)
+                else (batch_id, place, own.name, own.time_ms, None, own.value)
+                for place, own in enumerate(body.own)
+            ],
+        )
+
+
+def _kids(table: bytes | None) -> list[bytes] | None:
+    if table is None:
+        return None
+    return [table[start : start + KID_BYTES] for start in range(0, len(table), KID_BYTES)]

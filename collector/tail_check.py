@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Is the end the end? Signed states and receipts say how far a chain reached; nothing else can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from collector.chain_check import ChainChecker, ChainName
+from collector.findings import Finding
+from collector.segments import MAGIC, Damage, scan
+from gateway_agent.errors import WireError
+from gateway_agent.model import Lane
+from gateway_agent.wire import cbor
+from gateway_agent.wire.cose import parse_sign1
+from gateway_agent.wire.receipt import open_receipt
+from gateway_agent.wire.state import open_state
+
+CONTENT_RECEIPT = 65002
+CONTENT_STATE = 65003
+
+Keys = Mapping[bytes, Ed25519PublicKey]
+
+
+class Claim(NamedTuple):
+    """Somebody signed that a chain reached this number, whose hash is `digest`."""
+
+    chain: ChainName
+    number: int
+    digest: bytes
+    by: str
+
+
+class TailChecker:
+    """Compares signed claims with the chains that were read."""
+
+    def __init__(self, chains: ChainChecker, gateway_keys: Keys, collector_keys: Keys) -> None:
+        self._chains = chains
+        self._report = chains.report
+        self._gateway_keys = gateway_keys
+        self._collector_keys = collector_keys
+
+    def read(self, file: Path, name: str) -> None:
+        """Take a file: one signed state or receipt, or a journal's log of receipts."""
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            self._report.problem(Finding("evidence", name, 0, error.strerror or "cannot be read"))
+            return
+        for offset, signed in self._signed(data, name):
+            try:
+                for claim in self._claims(signed):
+                    self._report.evidence += 1
+                    self._compare(claim, name, offset)
+            except WireError as error:
+                self._report.problem(Finding(error.name, name, offset, error.detail))
+            except KeyError as error:
+                detail = f"signed by {error.args[0].hex()}, whose public key was not given"
+                self._report.note(Finding("not_checked", name, offset, detail))
+
+    def _signed(self, data: bytes, name: str) -> Iterator[tuple[int, bytes]]:
+        if not data.startswith(MAGIC):
+            yield 0, data
+            return
+        for found in scan(data):
+            if isinstance(found, Damage):
+                self._report.note(
+                    Finding(
+                        "damage", name, found.offset, f"{found.length_bytes} bytes of the receipts' log are no entry"
+                    )
+                )
+                continue
+            match cbor.decode(found.body):
+                case [int(), bytes(), int(), bytes(), bytes(signed)]:
+                    yield found.offset, signed
+
+    def _claims(self, signed: bytes) -> Iterator[Claim]:
+        sign1 = parse_sign1(signed)
+        if sign1.content_type == CONTENT_STATE:
+            state = open_state(signed, self._gateway_keys[sign1.key_id])
+            for head in state.heads:
+                yield Claim(
+                    (state.gateway_id, int(head.lane), head.instance), head.number, head.link, "the gateway's state"
+                )
+        elif sign1.content_type == CONTENT_RECEIPT:
+            receipt = open_receipt(signed, self._collector_keys[sign1.key_id])
+            yield Claim(
+                (receipt.gateway_id, int(receipt.lane), receipt.instance), receipt.number, receipt.link, "a receipt"
+            )
+        else:
+            raise WireError("CoseContentType", f"{sign1.content_type} is neither a state nor a receipt")
+
+    def _compare(self, claim: Claim, name: str, offset: int) -> None:
+        if claim.number == 0:
+            return
+        gateway_id, lane, instance = claim.chain
+        words = f"{gateway_id} {Lane(lane).word} {instance.hex()}"
+        chain = self._chains.chains.get(claim.chain)
+        if chain is None or chain.report.last < claim.number:
+            last = 0 if chain is None else chain.report.last
+            if chain is None and self._report.kind == "journal":
+                return  # an older instance, deleted after its receipt
+            finding = Finding(
+                "tail", name, offset, f"{words}: {claim.by} names number {claim.number}, what is here ends with {last}"
+            )
+            if chain is None:
+                self._report.problem(finding)
+            else:
+                self._chains.problem(chain, finding)
+            return
+        known = (
+            chain.report.last_digest
+            if claim.number == chain.report.last
+            else chain.digests.get(claim.number, claim.digest)
+        )
+        if known != claim.digest:
+            self._chains.problem(
+                chain, Finding("fork", name, offset, f"{words}: {claim.by} names another number {claim.number}")
+            )
+            return
+        chain.report.confirmed_to = max(chain.report.confirmed_to, claim.number)

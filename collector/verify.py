@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity verify`: checks a gateway's journal or a collector's archive offline, with public keys only.
+
+Theory of operation
+-------------------
+Every `*.seg` below the path is read entry by entry, in the order of its chain. For each entry: the framing and its CRC, the signature
+under one of the given keys, that payload and place agree on gateway, lane, instance and number, that the number
+follows and the link is the hash of the exact bytes before it, that the body opens and leans on a node table that is
+there, and that no (node, epoch, sequence) comes twice. A journal's received numbers must be those of its batches.
+
+Signed states and receipts that lie beside the segments, or are named, say how far a chain reached: only they show that an end was cut off.
+
+The checker shares the codecs of `gateway_agent.wire` with the writers, and nothing else: no code of the journal, of
+the archive or of the store.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from collector.chain_check import ChainChecker, Source
+from collector.findings import Finding, Report
+from collector.segments import Damage, RawEntry, SegmentHeader, decode_body, scan
+from collector.tail_check import TailChecker
+from gateway_agent.errors import ConfigError, WireError
+
+_INSTANCE = re.compile(r"[0-9a-f]{16}")
+_SHELF = re.compile(r"fork-[0-9]+|late")
+
+Keys = Mapping[bytes, Ed25519PublicKey]  # by key id
+
+
+def verify(path: Path, gateway_keys: Keys, collector_keys: Keys | None = None, evidence: Iterable[Path] = ()) -> Report:
+    """Check everything below a path.
+
+    Args:
+        path: a journal, an archive, a part of one, or a single segment.
+        gateway_keys: public keys of the gateways, by key id.
+        collector_keys: public keys of collectors, by key id; needed for receipts only.
+        evidence: files that hold one signed state or receipt each.
+
+    Raises:
+        ConfigError: there is nothing to check.
+    """
+    segments = sorted(path.rglob("*.seg")) if path.is_dir() else [path] if path.is_file() else []
+    if not segments:
+        raise ConfigError(f"{path}: no segments (*.seg) here; name a gateway's journal or a collector's archive")
+    root = path if path.is_dir() else path.parent
+    is_archive = any(_INSTANCE.fullmatch(segment.parent.name) for segment in segments)
+    report = Report(str(path), "archive" if is_archive else "journal")
+    checker = ChainChecker(report, gateway_keys)
+    for directory, inside in groupby(segments, key=lambda segment: segment.parent):
+        in_directory = list(inside)
+        headers = [_header_of(segment) for segment in in_directory]
+        for place, segment in enumerate(in_directory):
+            void_from = _void_from(headers[place], headers[place + 1 :])
+            shelf = directory.name if _SHELF.fullmatch(directory.name) else ""
+            source = Source(str(segment.relative_to(root)), shelf, void_from)
+            _read_segment(checker, segment, source, report)
+    checker.close()
+    tails = TailChecker(checker, gateway_keys, collector_keys or {})
+    for name in ("state.cose", "receipts.log"):
+        for file in sorted(root.rglob(name)):
+            tails.read(file, str(file.relative_to(root)))
+    for file in evidence:
+        tails.read(file, str(file))
+    report.chains.sort(key=lambda chain: (chain.gateway, chain.lane, chain.instance))
+    return report
+
+
+def _void_from(header: SegmentHeader | None, later: list[SegmentHeader | None]) -> int | None:
+    """From which number on a segment's entries were written again elsewhere: after a failed sync nobody knows what a segment holds."""
+    if header is None:
+        return None
+    numbers = []
+    for other in later:
+        if other is not None and other.instance == header.instance:
+            numbers.append(other.first)
+        elif other is not None and other.ended is not None:
+            numbers.append(other.ended + 1)
+            break
+    return min(numbers, default=None)
+
+
+def _header_of(segment: Path) -> SegmentHeader | None:
+    with segment.open("rb") as file:
+        first = next(scan(file.read(4096)), None)
+    if not isinstance(first, RawEntry):
+        return None
+    try:
+        entry = decode_body(first.body)
+    except WireError:
+        return None
+    return entry if isinstance(entry, SegmentHeader) else None
+
+
+def _read_segment(checker: ChainChecker, segment: Path, source: Source, report: Report) -> None:
+    header: SegmentHeader | None = None
+    for found in scan(segment.read_bytes()):
+        if isinstance(found, Damage):
+            finding = Finding("damage", source.file, found.offset, f"{found.length_bytes} bytes are no entry")
+            checker.damage(header, finding, is_abandoned=found.is_tail and source.void_from is not None)
+            continue
+        try:
+            entry = decode_body(found.body)
+        except WireError as error:
+            report.problem(Finding(error.name, source.file, found.offset, error.detail))
+            continue
+        if isinstance(entry, SegmentHeader):
+            if found.offset:
+                report.problem(Finding("EntryShape", source.file, found.offset, "a header inside a segment"))
+                continue
+            header = entry
+            checker.begin(header, source)
+        elif header is None:
+            report.problem(
+                Finding("header", source.file, found.offset, f"entry {entry.number} in a segment without a header")
+            )
+        else:
+            checker.entry(header, entry, source, found.offset)
+    if header is None:
+        report.problem(Finding("header", source.file, 0, "the segment's header is missing"))

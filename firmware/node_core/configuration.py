@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""What config.json must say, and in which words a person is told what is wrong with it."""
+
+# What every node may say of itself (docs/wire.md section 3): name: [unit, kind, exponent, lane, deadline in s].
+OWN = {
+    "boot": [None, "n", 0, "trend", 300],
+    "reset": [None, "s", 0, "trend", 300],
+    "fw": [None, "s", 0, "trend", 300],
+    "rssi": ["dBW", "n", 0, "trend", 900],
+    "heap": ["B", "n", 0, "trend", 900],
+    "fault": [None, "s", 0, "record", 60],
+    "anchor": [None, "d", 0, "trend", 300],
+    "lost": [None, "d", 0, "alarm", 0],
+    "cmd": [None, "d", 0, "record", 5],
+}
+_LANES = ("alarm", "record", "trend")
+_TYPES = {"app": str, "board": str, "settings": dict, "measurements": dict, "wifi": list, "mqtt": dict}
+
+
+def problems(config) -> list:
+    """Sentences, one for each thing to change; empty where the node can run."""
+    if not isinstance(config, dict):
+        return ["it must be one JSON object"]
+    found = []
+    for name, kind in _TYPES.items():
+        if not isinstance(config.get(name), kind):
+            found.append('"%s" is missing or has the wrong type' % name)
+    if found:
+        return found
+    for name, row in config["measurements"].items():
+        if not isinstance(row, list) or len(row) != 5 or row[1] not in "nbsfd" or row[3] not in _LANES:
+            found.append('"measurements": "%s" must be [unit or null, kind n b s f d, exponent, lane, seconds]' % name)
+    for entry in config["wifi"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("ssid"), str):
+            found.append('"wifi" must hold objects like {"ssid": "...", "password": "..."}')
+    if not isinstance(config["mqtt"].get("host"), str) or not config["mqtt"]["host"]:
+        found.append('"mqtt" needs the "host" of the gateway\'s broker')
+    node = config.get("node")
+    if node is not None and (not isinstance(node, str) or len(node) != 12 or not _is_hex(node)):
+        found.append('"node" must be 12 lower-case hexadecimal digits (or be left out: then it is the board\'s own)')
+    for name in ("generation", "queue_bytes"):
+        if not isinstance(config.get(name, 0), int):
+            found.append('"%s" must be an integer' % name)
+    return found
+
+
+def _is_hex(text: str) -> bool:
+    return all("0" <= c <= "9" or "a" <= c <= "f" for c in text)
+
+
+def deadlines_s(measurements: dict) -> list:
+    """By lane: the longest that a gateway keeps a frame of it before it seals."""
+    longest = [0, 0, 0]
+    for row in measurements.values():
+        lane = _LANES.index(row[3])
+        longest[lane] = max(longest[lane], int(row[4]))
+    return longest

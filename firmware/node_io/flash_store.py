@@ -1,0 +1,269 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Frames on flash: segment files of about 4 KiB, each of one lane and one epoch, each record with its own CRC.
+
+A segment is `{lane letter}{number}-{first sequence}-{epoch tag}`, all hexadecimal; a record is
+`length: u16 | crc: u32 | frame`, big-endian. After a start no old segment is written to again: appending goes to a new one.
+A segment disappears when all its frames are acknowledged, or as a whole when room is needed.
+Only a few segments a lane are *loaded*, that is, known frame by frame: the oldest ones and the one being written.
+"""
+
+import binascii
+import os
+import struct
+
+from node_core.backlog import Waiting
+from node_core.cose import FRAME_BYTES_MAX
+from node_core.frame import frame_number
+
+SEGMENT_BYTES = 4096
+_LETTERS = "art"
+_HEADS_MAX = 3
+_FRAME_BYTES_MIN = 40
+
+
+class StoreFull(Exception):
+    """No room for another segment: give something up first."""
+
+
+class Segment(Waiting):
+    def __init__(self, epoch: bytes, lane: int, number: int, path: str) -> None:
+        super().__init__(epoch, lane)
+        self.number = number
+        self.path = path
+        self.size_bytes = 0
+        self.lost: list = []  # ranges of sequences whose records are damaged
+
+
+class FlashStore:
+    def __init__(self, folder: str, segments_max: int) -> None:
+        self._folder = folder
+        self.segments_max = segments_max
+        self.heads: list = [[], [], []]  # by lane, loaded, oldest first
+        self.tails: list = [None, None, None]  # by lane, loaded, being written
+        self.resting: list = [[], [], []]  # by lane: (number, first sequence, epoch tag, path), newer than all heads
+        self._next_number = 1
+        try:
+            os.mkdir(folder)
+        except OSError:
+            pass  # it is there; if it cannot be made, the listing says so
+        for name in os.listdir(folder):
+            self._find(name)
+        for lane in range(3):
+            self.resting[lane].sort()
+
+    def _find(self, name: str) -> None:
+        lane = _LETTERS.find(name[:1])
+        parts = name[1:].split("-")
+        if lane < 0 or len(parts) != 3:
+            return
+        try:
+            number = int(parts[0], 16)
+            found = (number, int(parts[1], 16), parts[2], self._folder + "/" + name)
+        except ValueError:
+            return
+        self.resting[lane].append(found)
+        self._next_number = max(self._next_number, number + 1)
+
+    def counts(self) -> list:
+        """Segments of each lane."""
+        return [
+            len(self.resting[lane]) + len(self.heads[lane]) + (self.tails[lane] is not None) for lane in range(3)
+        ]
+
+    def loaded(self, lane: int) -> list:
+        tail = self.tails[lane]
+        return self.heads[lane] if tail is None else self.heads[lane] + [tail]
+
+    def lowest(self, epoch: bytes):
+        """A number of this epoch that is not above any that the store holds, or None where it holds none."""
+        lowest = None
+        tag = _tag(epoch)
+        for lane in range(3):
+            found = [entry[1] for entry in self.resting[lane] if entry[2] == tag]
+            for segment in self.loaded(lane):
+                if segment.epoch == epoch and segment.remaining:
+                    found.append(segment.lowest())
+            if found:
+                lowest = min(found) if lowest is None else min(lowest, min(found))
+        return lowest
+
+    def append(self, lane: int, epoch: bytes, entries: list) -> None:
+        """Add (sequence, frame, due, tries) entries; they are durable when it returns.
+
+        Entries written before an exception stay written; `entries` then holds only the others.
+
+        Raises:
+            StoreFull: no room for a new segment.
+            OSError: the file system refused. The segment is not written to again.
+        """
+        while entries:
+            tail = self._tail(lane, epoch, entries[0])
+            size = tail.size_bytes
+            count = 0  # as many as still fit
+            for entry in entries:
+                size += 6 + len(entry[1])
+                if count and size > SEGMENT_BYTES:
+                    break
+                count += 1
+            try:
+                with open(tail.path, "ab") as file:
+                    for entry in entries[:count]:
+                        frame = entry[1]
+                        file.write(struct.pack(">HI", len(frame), binascii.crc32(frame)))
+                        file.write(frame)
+            except OSError:
+                self._close_tail(lane)
+                raise
+            for sequence, frame, due_s, tries in entries[:count]:
+                tail.add(sequence, tail.size_bytes, due_s, tries)
+                tail.size_bytes += 6 + len(frame)
+            entries[:] = entries[count:]
+
+    def _tail(self, lane: int, epoch: bytes, entry) -> Segment:
+        tail = self.tails[lane]
+        if tail is not None and (tail.epoch != epoch or tail.size_bytes + 6 + len(entry[1]) > SEGMENT_BYTES):
+            self._close_tail(lane)
+            tail = None
+        if tail is None:
+            if sum(self.counts()) >= self.segments_max:
+                raise StoreFull()
+            number = self._next_number
+            self._next_number += 1
+            path = "%s/%s%06x-%05x-%s" % (self._folder, _LETTERS[lane], number, entry[0], _tag(epoch))
+            tail = self.tails[lane] = Segment(epoch, lane, number, path)
+        return tail
+
+    def _close_tail(self, lane: int) -> None:
+        tail = self.tails[lane]
+        self.tails[lane] = None
+        if not tail.remaining:
+            self._remove(tail.path)
+        elif len(self.heads[lane]) < _HEADS_MAX and not self.resting[lane]:
+            self.heads[lane].append(tail)
+        else:
+            self.resting[lane].append((tail.number, tail.sequences[0], _tag(tail.epoch), tail.path))
+
+    def refill(self, lane: int, numbers):
+        """Load the oldest resting segment if there is room among the heads. Returns it, or None.
+
+        Frames below their epoch's floor are closed already. `lost` of what is returned names the numbers
+        that damaged records may have had: all between their good neighbours.
+        """
+        if not self.resting[lane] or len(self.heads[lane]) >= _HEADS_MAX:
+            return None
+        number, first, tag, path = self.resting[lane].pop(0)
+        segment = Segment(b"", lane, number, path)
+        segment.is_fresh = False
+        expected = first
+        is_damaged = False
+        for place, epoch, sequence in scan(path):
+            if place < 0 or (segment.epoch and epoch != segment.epoch):
+                is_damaged = True
+                continue
+            segment.epoch = epoch
+            if is_damaged and sequence > expected:
+                segment.lost.append([expected, sequence - 1])
+            is_damaged = False
+            expected = sequence + 1
+            if sequence >= numbers.closed_floor(epoch):
+                segment.add(sequence, place)
+        if not segment.epoch and tag == _tag(numbers.epoch):
+            segment.epoch = numbers.epoch
+        if is_damaged:
+            segment.lost.append([expected, self._last_of(lane, tag, numbers)])
+        self.heads[lane].append(segment)
+        return segment
+
+    def _last_of(self, lane: int, tag: str, numbers) -> int:
+        """The highest number that a segment may hold whose end cannot be read."""
+        after = self.resting[lane][0] if self.resting[lane] else None
+        return after[1] - 1 if after is not None and after[2] == tag else numbers.reserved - 1
+
+    def held_from(self, lowest: int, epoch: bytes) -> list:
+        """The numbers of an epoch from `lowest` on that resting segments hold, ascending. For the start only."""
+        held = []
+        for lane in range(3):
+            for _, first, tag, path in reversed(self.resting[lane]):
+                if tag != _tag(epoch):
+                    break
+                held.extend([found[2] for found in scan(path) if found[0] >= 0 and found[2] >= lowest])
+                if first <= lowest:
+                    break
+        held.sort()
+        return held
+
+    def read(self, segment: Segment, i: int):
+        """The frame's bytes, or None where they are damaged."""
+        try:
+            with open(segment.path, "rb") as file:
+                file.seek(segment.places[i])
+                frame, _ = _read_record(file)
+        except OSError:
+            return None
+        if frame is None or frame_number(frame) != (segment.epoch, segment.sequences[i]):
+            return None
+        return frame
+
+    def remove(self, segment: Segment) -> None:
+        lane = segment.lane
+        if self.tails[lane] is segment:
+            self.tails[lane] = None
+        elif segment in self.heads[lane]:
+            self.heads[lane].remove(segment)
+        self._remove(segment.path)
+
+    def _remove(self, path: str) -> None:
+        try:
+            os.remove(path)
+        except OSError:
+            pass  # never written, or found again after the next start and repeated: no harm
+
+
+def scan(path: str) -> list:
+    """(place, epoch, sequence) of each record of a segment; a damaged one has place -1."""
+    found: list = []
+    place = 0
+    try:
+        with open(path, "rb") as file:
+            while True:
+                frame, size = _read_record(file)
+                if not size:
+                    return found
+                if frame is None:
+                    found.append((-1, b"", 0))
+                else:
+                    epoch, sequence = frame_number(frame)
+                    found.append((place, epoch, sequence))
+                if size < 0:
+                    return found
+                place += size
+    except OSError:
+        found.append((-1, b"", 0))
+        return found
+
+
+def _read_record(file) -> tuple:
+    """(frame or None if damaged, bytes of the record; 0 at the end, -1 where no next record can be found)."""
+    head = file.read(6)
+    if not head:
+        return None, 0
+    if len(head) < 6:
+        return None, -1
+    length, crc = struct.unpack(">HI", head)
+    if not _FRAME_BYTES_MIN <= length <= FRAME_BYTES_MAX:
+        return None, -1
+    frame = file.read(length)
+    if len(frame) < length:
+        return None, -1
+    if binascii.crc32(frame) != crc:
+        return None, 6 + length
+    try:
+        frame_number(frame)
+    except ValueError:
+        return None, 6 + length
+    return frame, 6 + length
+
+
+def _tag(epoch: bytes) -> str:
+    return binascii.hexlify(epoch[:2]).decode()

@@ -1,0 +1,320 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""From a pack to an acknowledged frame: number it, seal it, keep it, say what is sent next, forget it when it is safe.
+
+Alarm and record frames are on flash before they may be sent. Trend frames wait in memory; they move to flash when
+that is half full or when the oldest has waited for 30 s. What is given up is named in the ledger of the number store.
+"""
+
+import os
+import random
+
+from node_core import numbers, ranges
+from node_core.backlog import ALARM, RECORD, TREND, Waiting, evictable
+from node_core.frame import Sealer
+from node_io import number_store
+from node_io.flash_store import FlashStore, StoreFull
+
+_MEMORY_BYTES_MAX = 8192
+_MEMORY_WAIT_S = 30
+_NO_SPACE = 28
+
+
+class Memory(Waiting):
+    """Frames that are in memory only. `places` holds the second in which each was queued, modulo 65536."""
+
+    def __init__(self, epoch: bytes, lane: int) -> None:
+        super().__init__(epoch, lane)
+        self.frames: list = []
+        self.bytes_held = 0
+
+    def keep(self, sequence: int, frame: bytes, now_s: int) -> None:
+        self.add(sequence, now_s & 0xFFFF)
+        self.frames.append(frame)
+        self.bytes_held += len(frame)
+
+    def forget(self, i: int) -> None:
+        self.bytes_held -= len(self.frames[i])
+        self.frames[i] = b""
+
+    def entries(self) -> list:
+        """What waits, as (sequence, frame, due, tries)."""
+        indices = [i for i in range(len(self.frames)) if self.is_waiting(i)]
+        return [(self.sequences[i], self.frames[i], self.due_s[i], self.tries[i]) for i in indices]
+
+    def age_s(self, now_s: int) -> int:
+        """How long the oldest has waited."""
+        for i in range(len(self.frames)):
+            if self.is_waiting(i):
+                return now_s - self.places[i] & 0xFFFF
+        return 0
+
+
+class Outbox:
+    def __init__(self, root: bytes, node_id: bytes, store: FlashStore, deadlines_s: list, events) -> None:
+        """`deadlines_s` by lane: the longest that a gateway keeps a frame of it before it seals.
+
+        `events` hears `acked(epoch, sequence)`, `lost(epoch, first, last, reason)`, `fault(part, reason)`
+        and `new_epoch(epoch, why)`.
+        """
+        self._root = root
+        self._node_id = node_id
+        self._deadlines_s = deadlines_s
+        self._events = events
+        self._store = store
+        self._memories: list = []
+        self._spill_again_s = 0
+        known, why = number_store.load()
+        self.numbers = known if known is not None else numbers.Numbers(os.urandom(8))
+        if known is None:
+            events.new_epoch(self.numbers.epoch, why)
+        self.numbers.boot += 1
+        self._claim_lost_memory()
+        self._sealer = Sealer(root, node_id + self.numbers.epoch)
+        self._refill()
+        self._reserve()
+
+    def _claim_lost_memory(self) -> None:
+        """What an earlier boot may have held in memory only, and did not bring to flash, counts as lost."""
+        first = self.numbers.memory_floor
+        last = self.numbers.reserved - 1
+        if first <= last:
+            held = self._store.held_from(first, self.numbers.epoch)
+            for pair in ranges.subtract(first, last, held):
+                self._note_lost(self.numbers.epoch, pair[0], pair[1], numbers.LOST_POWER)
+
+    # Numbers and epochs
+
+    def _reserve(self) -> None:
+        if self.numbers.is_exhausted():
+            self._start_epoch("its numbers are used up")
+        ours = self.numbers.epoch
+        in_memory = [memory.lowest() for memory in self._memories if memory.remaining and memory.epoch == ours]
+        held = [number for number in in_memory + [self._store.lowest(ours)] if number is not None]
+        self.numbers.reserve(min(held) if held else None, min(in_memory) if in_memory else None)
+        if not self.save():
+            # No number is safe that the store does not know of, but an epoch that nobody can ever resume is.
+            self._start_epoch("the number store cannot be written")
+            self.numbers.reserved = numbers.SEQUENCE_MAX + 1
+
+    def _start_epoch(self, why: str) -> None:
+        if self.unreported():
+            self._events.fault("queue", "losses of an epoch that is over were not reported")
+        self.numbers.start_epoch(os.urandom(8))
+        self._sealer = Sealer(self._root, self._node_id + self.numbers.epoch)
+        self._events.new_epoch(self.numbers.epoch, why)
+
+    def save(self) -> bool:
+        """Write numbers, ledger and commands. False, and a fault, where flash refuses."""
+        try:
+            number_store.save(self.numbers.to_bytes())
+            return True
+        except OSError as error:
+            self._events.fault("flash", "numbers cannot be stored: %s" % error)
+            return False
+
+    def is_our_epoch(self, epoch: bytes) -> bool:
+        return epoch == self.numbers.epoch or any(waiting.epoch == epoch for waiting in self._all())
+
+    # In
+
+    def queue(self, lane: int, pack: bytes, now_s: int) -> int:
+        """Seal a pack and keep it until it is acknowledged. Returns its number.
+
+        Raises: ValueError where the pack is too long for a frame.
+        """
+        if self.numbers.needs_reservation():
+            self._reserve()
+        epoch = self.numbers.epoch
+        frame = self._sealer.seal(self.numbers.next, self.numbers.floor, pack)
+        sequence = self.numbers.take()
+        if lane == TREND or not self._append(lane, epoch, [(sequence, frame, 0, 0)]):
+            self._memory(epoch, lane).keep(sequence, frame, now_s)
+            self.tidy(now_s)
+        return sequence
+
+    def tidy(self, now_s: int) -> None:
+        """Bring memory to flash when it is time. To be called every few seconds."""
+        held = sum([memory.bytes_held for memory in self._memories])
+        oldest_s = max([memory.age_s(now_s) for memory in self._memories]) if self._memories else 0
+        if (held * 2 > _MEMORY_BYTES_MAX or oldest_s >= _MEMORY_WAIT_S) and now_s >= self._spill_again_s:
+            for memory in list(self._memories):
+                entries = memory.entries()
+                is_stored = self._append(memory.lane, memory.epoch, entries)
+                self._memories.remove(memory)
+                if not is_stored:
+                    self._spill_again_s = now_s + _MEMORY_WAIT_S
+                    self._put_back(memory, entries)
+            held = sum([memory.bytes_held for memory in self._memories])
+        while held > _MEMORY_BYTES_MAX:
+            held -= self._drop_from_memory()
+
+    def _put_back(self, memory: Memory, entries: list) -> None:
+        """What flash did not take stays in memory, with what is known of its transmissions."""
+        rest = Memory(memory.epoch, memory.lane)
+        for sequence, frame, due_s, tries in entries:
+            at = list(memory.sequences).index(sequence)
+            rest.add(sequence, memory.places[at], due_s, tries)
+            rest.frames.append(frame)
+            rest.bytes_held += len(frame)
+        if entries:
+            self._memories.append(rest)
+
+    def _drop_from_memory(self) -> int:
+        """Give up the oldest frame of the least urgent lane. Returns its size."""
+        memory = max(self._memories, key=lambda candidate: candidate.lane)
+        sequence = memory.lowest()
+        i = list(memory.sequences).index(sequence)
+        size = len(memory.frames[i])
+        self._note_lost(memory.epoch, sequence, sequence, numbers.LOST_FULL)
+        memory.done(i)
+        memory.forget(i)
+        self._drop_if_empty(memory)
+        return size
+
+    def _memory(self, epoch: bytes, lane: int) -> Memory:
+        for memory in self._memories:
+            if memory.epoch == epoch and memory.lane == lane:
+                return memory
+        memory = Memory(epoch, lane)
+        self._memories.append(memory)
+        return memory
+
+    def _append(self, lane: int, epoch: bytes, entries: list) -> bool:
+        """Bring frames to flash, making room where it is full. `entries` keeps what could not be stored."""
+        while entries:
+            try:
+                self._store.append(lane, epoch, entries)
+            except StoreFull:
+                if not self._evict(lane):
+                    return False
+            except OSError as error:
+                if error.args[0] != _NO_SPACE or not self._evict(lane):
+                    self._events.fault("flash", "frames cannot be stored: %s" % error)
+                    return False
+        return True
+
+    def _evict(self, incoming_lane: int) -> bool:
+        """Give up the oldest segment of the least urgent lane. The ledger knows before the segment goes."""
+        lane = evictable(incoming_lane, self._store.counts())
+        if lane < 0:
+            return False
+        self._refill()
+        victims = self._store.loaded(lane)
+        if victims:
+            segment = victims[0]
+            for sequence in segment.waiting_sequences():
+                self._note_lost(segment.epoch, sequence, sequence, numbers.LOST_FULL)
+            self.save()
+            self._store.remove(segment)
+        return True
+
+    def _note_lost(self, epoch: bytes, first: int, last: int, reason: int) -> None:
+        if epoch == self.numbers.epoch:
+            self.numbers.note_lost(first, last, reason)
+        else:  # a loss record speaks of its own epoch only
+            self._events.fault("queue", "frames of an earlier epoch are lost")
+        self._events.lost(epoch, first, last, reason)
+
+    # Out
+
+    def next_due(self, now_s: int):
+        """(waiting, index) of the frame to send now, or None.
+
+        Alarms first, then what is new, then the backlog in the order of its numbers: the gateway keeps
+        a bounded count of ranges, and gaps between them.
+        """
+        store = self._store
+        for waiting in self._of(ALARM) + [store.tails[ALARM]] + store.heads[ALARM] + self._of(RECORD):
+            if waiting is not None and waiting.next_due(now_s) >= 0:
+                return waiting, waiting.next_due(now_s)
+        for waiting in [store.tails[RECORD]] + self._of(TREND):
+            if waiting is not None and waiting.next_due(now_s) >= 0:
+                return waiting, waiting.next_due(now_s)
+        best = None
+        for segment in store.heads[RECORD] + store.loaded(TREND):
+            i = segment.next_due(now_s)
+            if i >= 0 and (best is None or _is_before(segment, i, best[0], best[1])):
+                best = segment, i
+        return best
+
+    def frame(self, waiting: Waiting, i: int):
+        """The frame's bytes, or None where flash has damaged them: then it is given up, by name."""
+        if isinstance(waiting, Memory):
+            return waiting.frames[i]
+        frame = self._store.read(waiting, i)
+        if frame is None:
+            self._note_lost(waiting.epoch, waiting.sequences[i], waiting.sequences[i], numbers.LOST_DAMAGED)
+            self.save()
+            waiting.done(i)
+            self._drop_if_empty(waiting)
+        return frame
+
+    def sent(self, waiting: Waiting, i: int, now_ms: int) -> None:
+        waiting.sent(i, now_ms, self._deadlines_s[waiting.lane], random.getrandbits(16))
+
+    def acknowledge(self, epoch: bytes, acknowledged: list) -> None:
+        for waiting in self._all():
+            if waiting.epoch == epoch:
+                for i in waiting.acknowledge(acknowledged):
+                    if isinstance(waiting, Memory):
+                        waiting.forget(i)
+                    self._events.acked(epoch, waiting.sequences[i])
+                self._drop_if_empty(waiting)
+        self._refill()
+
+    def hurry(self, epoch: bytes, sequence: int, now_s: int) -> None:
+        """Send a frame again soon, because the connection broke that carried it."""
+        for waiting in self._all():
+            if waiting.epoch == epoch:
+                waiting.hurry(sequence, now_s)
+
+    def hurry_all(self, now_s: int) -> None:
+        """Send everything again that was sent: the gateway has started anew, and may have lost what it had not sealed."""
+        for waiting in self._all():
+            waiting.hurry(-1, now_s)
+
+    def unreported(self) -> list:
+        """(reason, ranges) of this epoch that were given up and not yet reported."""
+        return [(reason, list(pairs)) for reason, pairs in enumerate(self.numbers.lost) if pairs]
+
+    def reported(self, found: list) -> None:
+        """What `unreported` said is queued by now, so the ledger may forget it, where nothing has come to it since."""
+        for reason, pairs in found:
+            if self.numbers.lost[reason] == pairs:
+                self.numbers.lost[reason] = []
+        self.save()
+
+    def _all(self) -> list:
+        found = list(self._memories)
+        for lane in range(3):
+            found.extend(self._store.loaded(lane))
+        return found
+
+    def _of(self, lane: int) -> list:
+        return [memory for memory in self._memories if memory.lane == lane]
+
+    def _drop_if_empty(self, waiting: Waiting) -> None:
+        if waiting.remaining:
+            return
+        if not isinstance(waiting, Memory):
+            self._store.remove(waiting)
+        elif waiting in self._memories:
+            self._memories.remove(waiting)
+
+    def _refill(self) -> None:
+        for lane in range(3):
+            segment = self._store.refill(lane, self.numbers)
+            while segment is not None:
+                for first, last in segment.lost:
+                    if first <= last:
+                        self._note_lost(segment.epoch, first, last, numbers.LOST_DAMAGED)
+                if segment.lost:
+                    self.save()
+                self._drop_if_empty(segment)
+                segment = self._store.refill(lane, self.numbers)
+
+
+def _is_before(a, i: int, b, j: int) -> bool:
+    """Whether frame i of segment a has its turn before frame j of segment b."""
+    return a.sequences[i] < b.sequences[j] if a.epoch == b.epoch else a.number < b.number

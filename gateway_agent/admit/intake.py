@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Where frames wait for their turn in the event loop: a queue that is drained in slices.
+
+A link hands frames over one by one; a slice of them is worked on at a time, so that receipts, deadlines and
+keep-alives get their turn under full load. The queue is bounded by the link: it reads on only after what it read
+was handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+SLICE_FRAMES = 256
+
+
+class Intake:
+    """`put` is for the link. `work` gets one frame, `after_slice` is called when a slice is done."""
+
+    def __init__(self, work: Callable[[bytes], None], after_slice: Callable[[], None]) -> None:
+        self._work = work
+        self._after_slice = after_slice
+        self._frames: deque[bytes] = deque()
+        self._is_scheduled = False
+        self._loop = asyncio.get_running_loop()
+
+    async def drained(self) -> None:
+        """Done when no frame waits for its turn."""
+        while self._frames:
+            turn = asyncio.Event()
+            self._loop.call_soon(turn.set)
+            await turn.wait()
+
+    def put(self, frame: bytes) -> None:
+        self._frames.append(frame)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._take_slice)
+
+    def _take_slice(self) -> None:
+        """Work on up to 256 frames. An error of ours costs the frame that met it, and shows in the loop's handler."""
+        frames, work = self._frames, self._work
+        try:
+            for _ in range(min(len(frames), SLICE_FRAMES)):
+                work(frames.popleft())
+        finally:
+            self._is_scheduled = bool(frames)
+            if frames:
+                self._loop.call_soon(self._take_slice)
+            self._after_slice()

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Whose frames we can open: from registry roots to one key per node and epoch. Pure, but for the derivation of keys.
+
+A key is derived once per (node, epoch) and kept; only an epoch that has authenticated is kept, so nobody without a
+key can fill the memory. Which unknown nodes knock is noted for the installer, at most 64 of them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from gateway_agent.errors import PeerError, WireError
+from gateway_agent.model import Kid, NodeId
+from gateway_agent.wire.frame import OpenedFrame, SealedFrame, open_frame
+from gateway_agent.wire.keys import UpKey, derive_up
+
+KEYS_MAX = 4_096
+UNKNOWN_NODES_MAX = 64
+
+
+class NodeEntry(Protocol):
+    """What the registry tells of a node at one key generation."""
+
+    @property
+    def node_id(self) -> bytes: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def root(self) -> bytes: ...
+
+
+class NodeKey(NamedTuple):
+    """An authenticated node and epoch. Holds a secret: `repr` shows none."""
+
+    up_key: UpKey
+    root: bytes
+    profile_id: str
+
+    def __repr__(self) -> str:
+        return f"NodeKey({self.up_key!r}, profile_id={self.profile_id!r})"
+
+
+class Keyring:
+    """Opens frames of the nodes that the registry names."""
+
+    def __init__(self, keys_max: int = KEYS_MAX) -> None:
+        self._roots: Mapping[bytes, tuple[tuple[bytes, str], ...]] = {}
+        self._keys: OrderedDict[Kid, NodeKey] = OrderedDict()
+        self._keys_max = keys_max
+        self.unknown_nodes: OrderedDict[NodeId, int] = OrderedDict()
+
+    def replace_nodes(self, entries: Iterable[NodeEntry]) -> None:
+        """Take over the registry's nodes. The newest generation is tried first; the newest profile counts for all."""
+        roots: dict[bytes, tuple[tuple[bytes, str], ...]] = {}
+        for entry in sorted(entries, key=lambda entry: (entry.node_id, -entry.generation)):
+            known = roots.get(entry.node_id, ())
+            profile = known[0][1] if known else entry.profile
+            roots[entry.node_id] = (*known, (entry.root, profile))
+        self._roots = roots
+        self._keys.clear()
+        for node_id in [node_id for node_id in self.unknown_nodes if node_id in roots]:
+            del self.unknown_nodes[node_id]
+
+    def __len__(self) -> int:
+        return len(self._roots)
+
+    def open(self, sealed: SealedFrame) -> tuple[OpenedFrame, NodeKey]:
+        """Prove a frame authentic.
+
+        Raises:
+            PeerError: `UnknownNode`: the registry has no such node.
+            WireError: `FrameTag` where no generation's key fits, and what `open_frame` raises.
+        """
+        kid = sealed.kid
+        known = self._keys.get(kid)
+        if known is not None:
+            return open_frame(sealed, known.up_key), known
+        candidates = self._roots.get(kid[:6])
+        if candidates is None:
+            self._note_unknown(NodeId(kid[:6]))
+            raise PeerError("UnknownNode", kid[:6].hex())
+        for root, profile_id in candidates:
+            key = NodeKey(derive_up(root, kid), root, profile_id)
+            try:
+                opened = open_frame(sealed, key.up_key)
+            except WireError as error:
+                if error.name != "FrameTag":
+                    raise
+                continue
+            self._keys[kid] = key
+            if len(self._keys) > self._keys_max:
+                self._keys.popitem(last=False)
+            return opened, key
+        raise WireError("FrameTag", kid.hex())
+
+    def find(self, kid: Kid) -> NodeKey | None:
+        """The key of a kid that has authenticated lately."""
+        return self._keys.get(kid)
+
+    def _note_unknown(self, node_id: NodeId) -> None:
+        self.unknown_nodes[node_id] = self.unknown_nodes.pop(node_id, 0) + 1
+        if len(self.unknown_nodes) > UNKNOWN_NODES_MAX:
+            self.unknown_nodes.popitem(last=False)

@@ -1,0 +1,301 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The whole gateway on one page: what is joined with what.
+
+    bytes -> admit -> lanes -> (deadline) -> seal -> journal, synced -> city -> receipt -> trimmed
+               |                                        |
+               +-- at once --> control: down frames <---+-- acknowledgements
+
+One event loop decides and talks; one thread seals, writes and syncs; one thread reads for the uplink. Nothing is
+acknowledged, and nothing leaves for the city, before it is synced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import secrets
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from device_profiles import load_profiles
+from gateway_agent.admit.admission import Admission
+from gateway_agent.admit.intake import Intake
+from gateway_agent.admit.keyring import Keyring
+from gateway_agent.admit.profile_check import ProfileCheck
+from gateway_agent.admit.received import NumberTable
+from gateway_agent.clock import make_clock
+from gateway_agent.config import Config, load_config
+from gateway_agent.control.acknowledgements import Acknowledgements, DownNonces
+from gateway_agent.control.answering import Answering
+from gateway_agent.control.command_files import CommandFiles
+from gateway_agent.control.commands import Commands, read_result
+from gateway_agent.journal import Journal, JournalLimits, StoredBatch
+from gateway_agent.links.mqtt_link import MqttLink
+from gateway_agent.model import GatewayId, Kid, Lane, LaneHead, NodeId, Pack, SealedBatch
+from gateway_agent.mqtt.endpoints import make_endpoint
+from gateway_agent.operate import report
+from gateway_agent.operate.housekeeping import Housekeeping, feed_watchdog
+from gateway_agent.operate.status import StatusFile
+from gateway_agent.registry import Registry
+from gateway_agent.seal.committer import Committer
+from gateway_agent.seal.lanes import Lanes
+from gateway_agent.seal.sealer import Sealer
+from gateway_agent.supervise.notify import notify
+from gateway_agent.supervise.progress import Progress
+from gateway_agent.supervise.restarts import run_restarting
+from gateway_agent.supervise.threads import Threads
+from gateway_agent.uplink.mqtt_uplink import MqttUplink
+from gateway_agent.uplink.pump import Pump
+from gateway_agent.uplink.receipts import Receipts
+from gateway_agent.uplink.window import Position, Window
+from gateway_agent.wire.gap import Gap, GapReason, sign_gap
+from gateway_agent.wire.senml import decode_pack
+from gateway_agent.wire.signer import load_public, load_signer
+from gateway_agent.wire.state import State, sign_state
+from gateway_agent.wire.waveform import decode_waveform
+
+log = logging.getLogger("gateway")
+
+FRAMES_WAITING_MAX = 32_768  # taken in and not yet synced; above it the link is paused and the broker holds the rest
+PACK_BYTES_WAITING_MAX = 16 << 20
+GATHER_MS = 2  # of the link: what an alarm may wait under full load, for four times the frames a second
+FLUSH_TIMEOUT_S, DRAIN_TIMEOUT_S = 2.5, 1.0  # systemd and people wait five seconds for an orderly end
+
+
+class Gateway:
+    """Every part, and the arrows between them."""
+
+    def __init__(self, config: Config) -> None:
+        """Reads the settings and opens what is on the disk. Raises: ConfigError, ProfileError, Unavailable."""
+        self.config, self.id = config, GatewayId(config.gateway.id)
+        city, folder, data = config.city_broker, config.profiles.folder, config.data
+        self.clock = clock = make_clock(config.clock.trust)
+        self.started_at_unix_ms = time.time_ns() // 1_000_000
+        self.counters = counters = Counter[str]()
+        self.signer = load_signer(config.beside(config.gateway.key))
+        collector_key = load_public(config.beside(city.collector_key)) if city.delivery == "receipt" else None
+        profiles = load_profiles(config.beside(folder) if folder else None)
+        self.sleeping_profiles = {profile.id for profile in profiles.values() if profile.power_source == "battery"}
+        nodes_endpoint = make_endpoint(config, "nodes_broker", config.nodes_broker, f"sc-{self.id}-nodes", GATHER_MS)
+        city_endpoint = make_endpoint(config, "city_broker", city, f"sc-{self.id}")
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.registry = Registry.open(data / "registry.sqlite")
+        limits = JournalLimits(config.journal.bytes_max, config.journal.segment_bytes)
+        self.journal = journal = Journal.open(data / "journal", self.id, limits, sign_gap=self.sign_gap)
+
+        self.progress = Progress()
+        self.threads = threads = Threads(self.progress)
+        # 1 links, 2 admit
+        self.link = MqttLink(nodes_endpoint, "nodes_broker", clock.sleep_ms, counters)
+        self.keyring = Keyring()
+        self.received, self.synced = NumberTable(), NumberTable()
+        for table in (self.received, self.synced):
+            table.load(journal.recovery.received)
+        check = ProfileCheck(profiles, decode_waveform)
+        self.admission = Admission(self.keyring, self.received, check, decode_pack, counters)
+        self.intake = Intake(self.take_frame, self.after_frames)
+        # 3 seal, 4 journal
+        self.lanes = Lanes()
+        sealer = Sealer(self.id, self.signer)
+        self.committer = Committer(self.lanes, sealer, journal, clock, threads.write, self.on_synced)
+        # the path down
+        self.acknowledgements = Acknowledgements(self.synced)
+        command_files = CommandFiles(data / "commands")
+        self.commands = Commands(command_files.read_last_id())
+        nonces = DownNonces(secrets.token_bytes)
+        self.answering = Answering(self.id, clock, self.commands, nonces, self.root_of, self.link.send, counters)
+        # 5 uplink
+        self.uplink = MqttUplink(city_endpoint, "city_broker", self.id, self.make_state, clock.sleep_ms)
+        self.window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, city.in_flight)
+        self.receipts = Receipts(self.id, collector_key, journal, threads.write, counters)
+        on_puback = self.receipts.take_puback if city.delivery == "broker" else None
+        self.pump = self.receipts.pump = Pump(
+            self.window, self.uplink, self.read_after, city.in_flight, clock.monotonic_ms, clock.sleep_ms, on_puback
+        )
+        self.housekeeping = Housekeeping(
+            clock,
+            threads,
+            self.registry,
+            self.keyring,
+            self.commands,
+            command_files,
+            StatusFile(data),
+            self.status,
+            self.heads,
+            self.publish_state,
+            counters,
+        )
+        self.housekeeping.look_at_registry()
+
+    # The arrows.
+
+    def take_frame(self, frame: bytes) -> None:
+        """A frame from a node: admitted into its lane, or counted by the reason why not."""
+        if self.committer.refusal:
+            self.counters["refused_JournalUnavailable"] += 1
+            return
+        now_ms = self.clock.monotonic_ms()
+        arrival = self.admission.admit(frame, now_ms)
+        if arrival is None:
+            return
+        kid, sequence, key, is_repeat, admitted, pack = arrival
+        if admitted is not None and self.lanes.add(admitted, now_ms):
+            self.committer.wake()
+        has_command = kid[:6] in self.commands
+        if pack is not None and (has_command or pack.shape[0].name == "cmd"):
+            self.note_command_results(NodeId(kid[:6]), pack)
+        self.acknowledgements.note_arrival(
+            kid,
+            sequence,
+            now_ms,
+            is_repeat=is_repeat,
+            has_node_time=pack is not None and pack.boot is not None,
+            is_sleeping=key.profile_id in self.sleeping_profiles,
+            has_command=has_command,
+        )
+
+    def after_frames(self) -> None:
+        """After each run of frames: answer at once who has to be, and stop reading where too much waits."""
+        self.answering.send(self.acknowledgements.take_answers())
+        if self.waiting_share() > 1:
+            self.link.pause()
+
+    def on_synced(self, sealed: list[SealedBatch]) -> None:
+        """Batches are on the disk: now, and not before, nodes may forget them and the city may have them."""
+        self.acknowledgements.note_synced(received for batch in sealed for received in batch.received)
+        self.answering.send(self.acknowledgements.take_answers())
+        for lane in {batch.lane for batch in sealed}:
+            self.pump.note_appended(lane)
+        if self.waiting_share() < 0.5:
+            self.link.resume()
+
+    def waiting_share(self) -> float:
+        frames = self.lanes.frames_count + self.committer.frames_in_work
+        return max(frames / FRAMES_WAITING_MAX, self.lanes.bytes_count / PACK_BYTES_WAITING_MAX)
+
+    async def read_after(self, lane: Lane, position: Position, batches: int, size_bytes: int) -> list[StoredBatch]:
+        return await self.threads.read(lambda: self.journal.read_after(lane, *position, batches, size_bytes))
+
+    def root_of(self, kid: Kid) -> bytes | None:
+        key = self.keyring.find(kid)
+        return key.root if key is not None else None
+
+    def note_command_results(self, node_id: NodeId, pack: Pack) -> None:
+        for field, value in zip(pack.shape, pack.values, strict=True):
+            command_id = read_result(self.id, value) if field.name == "cmd" else None
+            if command_id is not None:
+                self.commands.note_result(node_id, command_id)
+
+    def heads(self) -> tuple[LaneHead, ...]:
+        return tuple(self.journal.head(lane) for lane in Lane)
+
+    def make_state(self, online: bool) -> bytes:
+        return sign_state(State(self.id, self.clock.read(), self.heads(), online), self.signer)
+
+    def publish_state(self) -> bool:
+        self.uplink.publish_state(self.make_state(True))
+        return self.uplink.is_connected
+
+    def sign_gap(self, lane: Lane, instance: bytes, first: int, last: int, link: bytes, reason: int) -> bytes:
+        return sign_gap(Gap(self.id, lane, instance, first, last, link, GapReason(reason)), self.signer)
+
+    def status(self, stopped: bool) -> dict[str, Any]:
+        frames_waiting = self.lanes.frames_count + self.committer.frames_in_work
+        delivery, pump = self.config.city_broker.delivery, self.pump
+        return {
+            "gateway": self.id,
+            **report.process_report(self.started_at_unix_ms, stopped=stopped),
+            "clock": report.clock_report(self.clock.read()),
+            "nodes_broker": report.link_report(self.link.state),
+            "city_broker": report.city_report(self.uplink.state, delivery, pump.batches_sent, pump.bytes_sent),
+            "journal": report.journal_report(self.journal, self.committer.refusal),
+            "lanes": report.lanes_report(self.journal, self.window),
+            "nodes": report.nodes_report(len(self.keyring), self.keyring.unknown_nodes, frames_waiting),
+            "counters": report.counters_report(self.counters),
+        }
+
+    # Start and end.
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`. Raises what a part raised that cannot be started again."""
+
+        def restarting(name: str, part: Any) -> asyncio.Task[None]:
+            again = run_restarting(name, part, self.counters, self.clock.monotonic_ms, self.clock.sleep_ms)
+            return asyncio.create_task(again, name=name)
+
+        tasks = [
+            # A failed commit has lost what waited in memory: only a fresh start makes the nodes' repeats new again.
+            asyncio.create_task(self.committer.run(), name="committer"),
+            restarting("nodes_link", lambda: self.link.run(self.intake.put)),
+            restarting("uplink", lambda: self.uplink.run(self.pump.note_connected, self.receipts.take)),
+            restarting("pump", self.pump.run),
+            restarting("housekeeping", self.housekeeping.run),
+            restarting("watchdog", lambda: feed_watchdog(self.threads, self.progress, self.committer.overdue_ms)),
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        notify("READY=1")
+        try:
+            done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            notify("STOPPING=1")
+            if stopping in done:
+                await self.finish()
+        finally:
+            stopping.cancel()
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            self.threads.stop()
+            self.housekeeping.write_status(stopped=True)
+            self.journal.close()
+            self.registry.close()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def finish(self) -> None:
+        """Take nothing more in; seal, sync and acknowledge what waits; give it to the city if it listens."""
+        log.info("stopping: sealing what waits")
+        self.link.pause()
+        try:
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                await self.intake.drained()
+                await self.committer.flush()
+        except TimeoutError:
+            log.warning("stopping without what the journal does not take; the nodes still have it")
+        try:
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                await self.pump.drained()
+                await self.uplink.stop()
+        except TimeoutError:
+            log.info("stopping with batches that the city has not confirmed; they are sent at the next start")
+
+
+async def _run(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gateway = Gateway(config)
+    await gateway.run(stop)
+
+
+def run(config_path: Path) -> None:
+    """Run a gateway until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError, ProfileError: a person has to change something.
+        Unavailable: the disk refuses at the start.
+    """
+    config = load_config(config_path)
+    logging.basicConfig(stream=sys.stderr, level=config.log.level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    # Frames wait in memory for their deadlines and hold no cycles: looking for some among them costs a third of the time.
+    gc.set_threshold(50_000, 20, 50)
+    # While a batch is sealed in its thread, the loop gets its turn each millisecond, not each five.
+    sys.setswitchinterval(0.001)
+    asyncio.run(_run(config))

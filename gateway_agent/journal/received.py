@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Which frames of each node lie synced on the disk. Pure.
+
+The journal rebuilds this after a start from `received.snap` and the entries of its segments; both may name the
+same numbers, in any order, because adding is idempotent and commutative: floors rise to the highest, ranges join.
+Numbers below a node's floor are closed for good, so ranges below it are forgotten (docs/wire.md, 2).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from gateway_agent.errors import WireError
+from gateway_agent.journal.segment import body_at, decode_received, encode_received, frame
+from gateway_agent.model import Kid, Lane, Received
+from gateway_agent.wire import cbor
+
+SNAPSHOT_BYTES_MAX = 1 << 26
+SNAPSHOT_VERSION = 1
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+def join_ranges(ranges: Ranges, more: Iterable[tuple[int, int]], floor: int) -> Ranges:
+    """The union of inclusive ranges, ascending and disjoint, neighbours joined, cut at the floor."""
+    joined: list[list[int]] = []
+    for low, high in sorted((*ranges, *more)):
+        if high < floor:
+            continue
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1][1] = max(joined[-1][1], high)
+        else:
+            joined.append([max(low, floor), high])
+    return tuple((low, high) for low, high in joined)
+
+
+class ReceivedNumbers:
+    """Floor and received ranges of every node and epoch."""
+
+    def __init__(self, items: Iterable[Received] = ()) -> None:
+        self._nodes: dict[Kid, tuple[int, Ranges]] = {}
+        for item in items:
+            self.add(item)
+
+    def add(self, item: Received) -> None:
+        """Take in the numbers of one batch. Twice is the same as once."""
+        known = self._nodes.get(item.kid)
+        if known is None:
+            self._nodes[item.kid] = (item.floor, join_ranges((), item.ranges, item.floor))
+            return
+        floor, ranges = known
+        new = item.ranges
+        if item.floor <= floor and len(new) == 1 and len(ranges) == 1 and new[0][0] == ranges[0][1] + 1:
+            self._nodes[item.kid] = (floor, ((ranges[0][0], new[0][1]),))  # the common case: the next number
+            return
+        floor = max(floor, item.floor)
+        self._nodes[item.kid] = (floor, join_ranges(ranges, new, floor))
+
+    def has(self, kid: Kid, number: int) -> bool:
+        """Whether this very frame was received (one below the floor is not remembered)."""
+        _, ranges = self._nodes.get(kid, (0, ()))
+        index = bisect_left(ranges, (number + 1,)) - 1
+        return index >= 0 and ranges[index][0] <= number <= ranges[index][1]
+
+    def __iter__(self) -> Iterator[Received]:
+        return (Received(kid, floor, ranges) for kid, (floor, ranges) in self._nodes.items())
+
+    def by_kid(self) -> dict[Kid, tuple[int, Ranges]]:
+        """A copy: kid to (floor, ranges)."""
+        return dict(self._nodes)
+
+
+class Snapshot(NamedTuple):
+    """The contents of `received.snap`.
+
+    `covered` names for each lane a segment's serial: all numbers of that segment and of those before it are in
+    `received`, and they are synced. Such segments need not be read at the next start.
+    """
+
+    received: tuple[Received, ...]
+    covered: dict[Lane, int]
+
+
+def encode_snapshot(received: Iterable[Received], covered: dict[Lane, int]) -> bytes:
+    """The bytes of `received.snap`: one entry (docs/wire.md, 12)."""
+    nodes = [encode_received(item) for item in received]
+    return frame(cbor.encode([SNAPSHOT_VERSION, nodes, [covered[lane] for lane in Lane]]))
+
+
+def decode_snapshot(data: bytes) -> Snapshot | None:
+    """Read `received.snap`; None if it is damaged."""
+    body = body_at(data, 0, SNAPSHOT_BYTES_MAX)
+    if body is None:
+        return None
+    try:
+        match cbor.decode(body):
+            case [1, list(nodes), [int(), int(), int()] as covered]:
+                return Snapshot(tuple(decode_received(item) for item in nodes), dict(zip(Lane, covered, strict=True)))
+    except (WireError, ValueError, TypeError):
+        return None
+    return None

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Nodes over the local MQTT broker: sc/node/+/up in, sc/node/{node}/down out.
+
+The broker's PUBACK promises a node nothing, and ours promises the broker nothing: what counts is the
+acknowledgement in a down frame. So there is no session to keep, and a frame that the broker drops comes again by
+itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from gateway_agent.backoff import Backoff
+from gateway_agent.model import NodeId
+from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, MqttConnection, open_connection
+from gateway_agent.mqtt.staying_connected import LinkState, stay_connected
+
+_UNSENT_BYTES_MAX = 1 << 20
+_UP = ("sc/node/+/up", 1)
+
+
+class MqttLink:
+    """A `NodeLink` over MQTT."""
+
+    def __init__(
+        self, endpoint: Endpoint, section: str, sleep_ms: Callable[[int], Awaitable[None]], counters: Counter[str]
+    ) -> None:
+        self._endpoint = endpoint
+        self._sleep_ms = sleep_ms
+        self._counters = counters
+        self._connection: MqttConnection | None = None
+        self._is_paused = False
+        self.state = LinkState(section, f"{endpoint.host}:{endpoint.port}")
+
+    async def run(self, on_frame: Callable[[bytes], None]) -> None:
+        """Deliver each frame's bytes until cancelled."""
+
+        def on_messages(messages: Messages) -> None:
+            for _topic, payload in messages:  # who sent it is in the frame, and proved there
+                on_frame(payload)
+
+        async def serve(connection: MqttConnection) -> None:
+            await connection.subscribe([_UP])
+            self._connection = connection
+            if self._is_paused:
+                connection.pause_reading()
+            self.state.up()
+
+        await stay_connected(
+            self.state,
+            lambda: open_connection(self._endpoint, on_messages),
+            serve,
+            self._sleep_ms,
+            Backoff(250, 15_000),
+        )
+
+    def send(self, node_id: NodeId, down: bytes) -> None:
+        """QoS 0. Dropped, and counted, while there is no connection or it takes nothing."""
+        connection = self._connection
+        if connection is None or not connection.is_open or connection.unsent_bytes > _UNSENT_BYTES_MAX:
+            self._counters["down_dropped"] += 1
+            return
+        connection.publish_unacknowledged(f"sc/node/{node_id.hex()}/down", down)
+        self._counters["down_sent"] += 1
+
+    def pause(self) -> None:
+        """Leave further frames with the broker: we have no room."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._counters["link_pauses"] += 1
+            if self._connection is not None:
+                self._connection.pause_reading()
+
+    def resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            if self._connection is not None:
+                self._connection.resume_reading()
+
+    @property
+    def bytes_in(self) -> int:
+        return self._connection.bytes_in if self._connection is not None else 0

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""What a running gateway does beside its path: registry, commands, status, the retained state, the watchdog."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from gateway_agent.admit.keyring import Keyring
+from gateway_agent.control.command_files import CommandFiles
+from gateway_agent.control.commands import Commands
+from gateway_agent.errors import Unavailable
+from gateway_agent.model import LaneHead
+from gateway_agent.operate.status import WRITTEN_EACH_MS, StatusFile
+from gateway_agent.ports import Clock
+from gateway_agent.registry import Registry
+from gateway_agent.supervise.notify import notify, watchdog_interval_s
+from gateway_agent.supervise.progress import Progress
+from gateway_agent.supervise.threads import Threads
+
+log = logging.getLogger(__name__)
+
+LOOK_EACH_MS = 1_000
+STATE_EACH_MS = 30_000
+
+
+class Housekeeping:
+    """Runs until cancelled."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        threads: Threads,
+        registry: Registry,
+        keyring: Keyring,
+        commands: Commands,
+        command_files: CommandFiles,
+        status_file: StatusFile,
+        make_status: Callable[[bool], dict[str, Any]],
+        heads: Callable[[], tuple[LaneHead, ...]],
+        publish_state: Callable[[], bool],
+        counters: Counter[str],
+    ) -> None:
+        """`make_status(stopped)`; `publish_state()` is True where the city's broker was there to take it."""
+        self._clock = clock
+        self._threads = threads
+        self._registry = registry
+        self._registry_version: int | None = None
+        self._keyring = keyring
+        self._commands = commands
+        self._command_files = command_files
+        self._status_file = status_file
+        self._make_status = make_status
+        self._heads = heads
+        self._publish_state = publish_state
+        self._counters = counters
+
+    async def run(self) -> None:
+        """Registry and commands each second, the status each few seconds, the retained state each half minute."""
+        status_at_ms = state_at_ms = 0
+        told: tuple[LaneHead, ...] = ()
+        while True:
+            now_ms = self._clock.monotonic_ms()
+            try:
+                self.look_at_registry()
+                self._look_at_commands(now_ms)
+                if now_ms >= status_at_ms:
+                    status_at_ms = now_ms + WRITTEN_EACH_MS
+                    await self._threads.read(self.write_status)
+            except Unavailable as error:
+                self._counters["housekeeping_failures"] += 1
+                log.warning("%s", error)
+            heads = self._heads()
+            if now_ms >= state_at_ms and heads != told and self._publish_state():
+                state_at_ms, told = now_ms + STATE_EACH_MS, heads
+            await self._clock.sleep_ms(LOOK_EACH_MS)
+
+    def look_at_registry(self) -> None:
+        """Take the nodes over if another process has changed them. Raises: Unavailable."""
+        version = self._registry.version()
+        if version != self._registry_version:
+            self._keyring.replace_nodes(self._registry.nodes())
+            self._registry_version = version
+            log.info("%d nodes are registered", len(self._keyring))
+
+    def _look_at_commands(self, now_ms: int) -> None:
+        for name, node_id, code in self._command_files.take():
+            command = None if code is None else self._commands.add(node_id, code, now_ms)
+            if command is None:
+                self._counters["commands_refused"] += 1
+                log.warning("%s is no command that we know, or too many wait", name)
+                continue
+            self._counters["commands_taken"] += 1
+            self._command_files.write_last_id(command.command_id)
+
+    def write_status(self, *, stopped: bool = False) -> None:
+        """Raises: Unavailable."""
+        self._status_file.write(self._make_status(stopped))
+
+
+async def feed_watchdog(threads: Threads, progress: Progress, overdue_ms: Callable[[], int]) -> None:
+    """Feed systemd's watchdog while the data path moves: an errand went through the writer, and no lane is overdue."""
+    interval_s = watchdog_interval_s()
+    if interval_s is None:
+        await asyncio.Event().wait()  # nobody watches
+    while interval_s is not None:
+        await threads.write(lambda: None)
+        if progress.is_moving(overdue_ms()):
+            notify("WATCHDOG=1")
+        await asyncio.sleep(interval_s)

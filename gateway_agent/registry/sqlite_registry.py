@@ -1,0 +1,210 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Nodes, their profiles and their roots, in one SQLite file that only its owner may read.
+
+A node has one record per key generation. While a city moves to the next generation a gateway holds both, because a
+node's backlog stays sealed with the key of its day.
+
+The command line writes while the gateway runs: SQLite locks between the two, and the gateway asks `version()` from
+time to time to see whether it must read again. Every write is synced before the call returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway_agent.errors import ConfigError, Unavailable
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE node (
+    node_id    BLOB    NOT NULL CHECK (length(node_id) = 6),
+    generation INTEGER NOT NULL CHECK (generation BETWEEN 0 AND 4294967295),
+    profile    TEXT    NOT NULL,
+    root       BLOB    NOT NULL CHECK (length(root) = 16),
+    name       TEXT    NOT NULL,
+    place      TEXT    NOT NULL,
+    PRIMARY KEY (node_id, generation)
+) STRICT, WITHOUT ROWID;
+"""
+# How long a write waits for another process's write; each takes milliseconds.
+_BUSY_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """One node at one key generation.
+
+    Attributes:
+        node_id: 6 bytes, the base MAC.
+        profile: the id of its profile.
+        generation: which root this is, from 0.
+        root: 16 bytes (docs/wire.md, 1). Secret: never shown.
+        name, place: what people call it and where it is.
+    """
+
+    node_id: bytes
+    profile: str
+    generation: int
+    root: bytes = field(repr=False)
+    name: str = ""
+    place: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.node_id) != 6:
+            raise ValueError(f"a node id has 6 bytes, not {len(self.node_id)}")
+        if len(self.root) != 16:
+            raise ValueError(f"a root has 16 bytes, not {len(self.root)}")
+
+
+class Registry:
+    """The open registry. Use from one thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> Registry:
+        """Open the registry at `path`, making it (mode 0600) where there is none.
+
+        Raises:
+            ConfigError: others may read the file, it is of a newer version, or it is not a registry.
+            Unavailable: the disk or its lock refuses.
+        """
+        try:
+            _make_private(path)
+        except OSError as error:
+            raise Unavailable(f"the registry {path} cannot be opened: {error.strerror}") from error
+        try:
+            connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the registry {path} cannot be opened: {error}") from error
+        try:
+            _prepare(connection, path)
+        except ConfigError:
+            connection.close()
+            raise
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise Unavailable(f"the registry {path} cannot be opened: {error}") from error
+        except sqlite3.Error as error:
+            connection.close()
+            advice = "restore it from a backup, or move it away and add the nodes again from the vault"
+            raise ConfigError(f"{path} is not a registry or is damaged ({error}): {advice}") from error
+        return cls(path, connection)
+
+    def add_node(self, node: NodeRecord, *, replace_root: bool = False) -> None:
+        """Store `node`; profile, name and place of the same generation are overwritten.
+
+        Raises:
+            ConfigError: the node is there with another root, and `replace_root` is not set. A wrong root would
+                make everything the node sends unreadable, so this is never done by accident.
+            Unavailable: the disk or its lock refuses.
+        """
+        with self._transaction() as connection:
+            known = connection.execute(
+                "SELECT root FROM node WHERE node_id = ? AND generation = ?", (node.node_id, node.generation)
+            ).fetchone()
+            if known is not None and known[0] != node.root and not replace_root:
+                raise ConfigError(
+                    f"node {node.node_id.hex()} is registered with another key of generation {node.generation}: "
+                    "give its own key (the vault, or its key.bin), or say --replace if the node has a new one"
+                )
+            connection.execute(
+                "INSERT OR REPLACE INTO node (node_id, generation, profile, root, name, place) VALUES (?,?,?,?,?,?)",
+                (node.node_id, node.generation, node.profile, node.root, node.name, node.place),
+            )
+
+    def nodes(self) -> list[NodeRecord]:
+        """Every record, by node id and then generation, the newest generation last.
+
+        Raises:
+            Unavailable: the disk or its lock refuses.
+        """
+        try:
+            rows = self._connection.execute(
+                "SELECT node_id, profile, generation, root, name, place FROM node ORDER BY node_id, generation"
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(f"the registry {self._path} cannot be read: {error}") from error
+        return [NodeRecord(*row) for row in rows]
+
+    def version(self) -> int:
+        """A number that changes when another process, or another `Registry`, has written.
+
+        It means something only within this open registry, and our own writes do not change it.
+
+        Raises:
+            Unavailable: the disk or its lock refuses.
+        """
+        try:
+            row = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise Unavailable(f"the registry {self._path} cannot be read: {error}") from error
+        return int(row[0])
+
+    def close(self) -> None:
+        """Close the file. The object is of no use afterwards."""
+        self._connection.close()
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise Unavailable(f"the registry {self._path} cannot be written: {error}") from error
+
+
+def _make_private(path: Path) -> None:
+    """Make the file before SQLite does, so that there is no moment in which others may read it.
+
+    SQLite gives its write-ahead log the mode and the owner of the database.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        return
+    except FileExistsError:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise ConfigError(f"{path} holds keys and others may read it (mode {mode:04o}): run `chmod 600 {path}`")
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL syncs the log at each commit: a node that was added stays added through a power cut.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if found == 0:
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        elif found != _SCHEMA_VERSION:
+            advice = "install the startcity version that wrote it, or a newer one"
+            raise ConfigError(
+                f"{path} is a registry of version {found}, this program reads {_SCHEMA_VERSION}: {advice}"
+            )
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

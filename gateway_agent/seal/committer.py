@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The clockwork of the lanes: waits for the next deadline, has it sealed and synced, tells who waits for it.
+
+Guarantees
+----------
+* One worker thread seals and appends; while it syncs, the next frames gather, so one sync serves all that came
+  meanwhile (group commit).
+* `on_synced` is called only with batches that are on the disk, files and directories synced.
+* A disk that refuses loses nothing: the frames that were to be sealed are kept and sealed anew, with back-off,
+  until it takes them. While that lasts
+  `refusal` says why, and the caller takes no new frames in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from gateway_agent.backoff import Backoff
+from gateway_agent.errors import Unavailable
+from gateway_agent.model import AdmittedFrame, Lane, LaneHead, SealedBatch
+from gateway_agent.ports import Clock
+from gateway_agent.seal.lanes import Lanes
+from gateway_agent.seal.sealer import Sealer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Work = list[tuple[Lane, list[AdmittedFrame]]]
+
+
+class SealedStore(Protocol):
+    """The journal, as far as sealing needs it. All of it is called in the worker thread."""
+
+    def head(self, lane: Lane) -> LaneHead: ...
+    def is_segment_start(self, lane: Lane) -> bool: ...
+    def append(self, batches: Sequence[SealedBatch]) -> None: ...
+
+
+class Worker(Protocol):
+    """Runs something blocking in the one thread that writes."""
+
+    def __call__(self, errand: Callable[[], T]) -> Awaitable[T]: ...
+
+
+class Committer:
+    """Runs until cancelled; `flush` seals what waits without regard to deadlines."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        sealer: Sealer,
+        store: SealedStore,
+        clock: Clock,
+        worker: Worker,
+        on_synced: Callable[[list[SealedBatch]], None],
+    ) -> None:
+        self._lanes = lanes
+        self._sealer = sealer
+        self._store = store
+        self._clock = clock
+        self._worker = worker
+        self._on_synced = on_synced
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._is_flushing = False
+        self.refusal = ""  # why the disk takes nothing, empty while it does
+        self.refused_count = 0
+        self.frames_in_work = 0
+        self.due_since_ms: int | None = None  # when the work that runs now became due
+
+    def wake(self) -> None:
+        """A lane may have become due, or due earlier."""
+        self._wake.set()
+
+    async def flush(self) -> None:
+        """Done when nothing waits and nothing is in work."""
+        self._is_flushing = True
+        try:
+            while self._lanes.frames_count or self.frames_in_work:
+                self._idle.clear()
+                self._wake.set()
+                await self._idle.wait()
+        finally:
+            self._is_flushing = False
+
+    def overdue_ms(self) -> int:
+        """How long the oldest due work has been waiting; 0 while a refusing disk explains it."""
+        if self.refusal:
+            return 0
+        deadline_ms = self.due_since_ms if self.due_since_ms is not None else self._lanes.next_deadline_ms()
+        return 0 if deadline_ms is None else max(0, self._clock.monotonic_ms() - deadline_ms)
+
+    async def run(self) -> None:
+        """Seal and sync whatever becomes due."""
+        while True:
+            now_ms = self._clock.monotonic_ms()
+            due = self._lanes.waiting() if self._is_flushing else self._lanes.due(now_ms)
+            if not due:
+                await self._wait(self._lanes.next_deadline_ms(), now_ms)
+                continue
+            deadline_ms = self._lanes.next_deadline_ms()
+            self.due_since_ms = now_ms if deadline_ms is None else min(now_ms, deadline_ms)
+            work: Work = [(lane, self._lanes.take(lane, now_ms)) for lane in due]
+            self.frames_in_work = sum(len(frames) for _, frames in work)
+            sealed = await self._commit(work)
+            self.frames_in_work = 0
+            self.due_since_ms = None
+            for lane, frames in work:
+                sealed_bytes = sum(len(batch.batch) for batch in sealed if batch.lane is lane)
+                self._lanes.learn(lane, frames, sealed_bytes)
+            self._on_synced(sealed)
+            self._idle.set()
+
+    async def _wait(self, deadline_ms: int | None, now_ms: int) -> None:
+        """Until the deadline or `wake`."""
+        if deadline_ms is None:
+            await self._wake.wait()
+        elif not self._wake.is_set():
+            sleep = asyncio.ensure_future(self._clock.sleep_ms(max(1, deadline_ms - now_ms)))
+            woken = asyncio.ensure_future(self._wake.wait())
+            try:
+                await asyncio.wait((sleep, woken), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleep.cancel()
+                woken.cancel()
+        self._wake.clear()
+
+    async def _commit(self, work: Work) -> list[SealedBatch]:
+        backoff = Backoff(500, 30_000)
+        while True:
+            try:
+                sealed = await self._worker(lambda: self._seal_and_append(work))
+            except Unavailable as error:
+                self.refused_count += 1
+                if str(error) != self.refusal:
+                    log.error("the journal takes nothing, so nothing is acknowledged: %s", error)
+                self.refusal = str(error)
+                await self._clock.sleep_ms(backoff.next_ms())
+            else:
+                if self.refusal:
+                    log.warning("the journal takes batches again")
+                    self.refusal = ""
+                return sealed
+
+    def _seal_and_append(self, work: Work) -> list[SealedBatch]:
+        clock = self._clock.read()
+        sealed: list[SealedBatch] = []
+        try:
+            for lane, frames in work:
+                sealed += self._sealer.seal(self._store.head(lane), self._store.is_segment_start(lane), frames, clock)
+            self._store.append(sealed)
+        except Exception:
+            # The nodes of these batches stand in the tables already, but nobody will have the batches.
+            for lane, _ in work:
+                self._sealer.forget_table(lane)
+            raise
+        return sealed

@@ -1,0 +1,3 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""What keeps the gateway alive: restarts, the watchdog, systemd."""

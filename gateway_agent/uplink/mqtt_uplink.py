@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The city over MQTT 5 (3.1.1 where its broker knows no better), with mutual TLS where configured.
+
+Nothing that a batch means depends on a property or a session: those are not signed, and not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from gateway_agent.backoff import Backoff
+from gateway_agent.errors import Unavailable
+from gateway_agent.model import GatewayId, Lane
+from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, MqttConnection, open_connection
+from gateway_agent.mqtt.packets import REASONS, Will
+from gateway_agent.mqtt.staying_connected import LinkState, stay_connected
+
+_UNSENT_BYTES_MAX = 131_072  # an alarm waits behind no more than this and what the kernel holds
+
+
+class MqttUplink:
+    """An `Uplink` over MQTT."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        section: str,
+        gateway_id: GatewayId,
+        make_state: Callable[[bool], bytes],
+        sleep_ms: Callable[[int], Awaitable[None]],
+    ) -> None:
+        """`make_state(online)` gives the signed state: the will is one with online false."""
+        self._endpoint = endpoint
+        self._gateway_id = gateway_id
+        self._make_state = make_state
+        self._sleep_ms = sleep_ms
+        self._connection: MqttConnection | None = None
+        self._topics = {lane: f"sc/{gateway_id}/{lane.word}" for lane in Lane}
+        self._state_topic = f"sc/{gateway_id}/state"
+        self.state = LinkState(section, f"{endpoint.host}:{endpoint.port}")
+
+    async def run(self, on_connected: Callable[[], None], on_receipt: Callable[[bytes], None]) -> None:
+        """Keep a connection until cancelled."""
+
+        def on_messages(messages: Messages) -> None:
+            for _topic, payload in messages:
+                on_receipt(payload)
+
+        async def connect() -> MqttConnection:
+            will = Will(self._state_topic, self._make_state(False))
+            return await open_connection(self._endpoint, on_messages, will)
+
+        async def serve(connection: MqttConnection) -> None:
+            await connection.subscribe([(f"sc/{self._gateway_id}/receipt", 1)])
+            self._connection = connection
+            self.state.up()
+            self.publish_state(self._make_state(True))
+            on_connected()
+
+        await stay_connected(self.state, connect, serve, self._sleep_ms, Backoff(500, 60_000))
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connection is not None and self._connection.is_open
+
+    @property
+    def receive_maximum(self) -> int:
+        """How many unacknowledged messages the broker takes."""
+        connack = self._connection.connack if self._connection is not None else None
+        return connack.receive_maximum if connack is not None else 1
+
+    @property
+    def can_take_more(self) -> bool:
+        """Whether the socket keeps up: bytes that it does not take would only wait in our memory."""
+        return self.is_connected and self._connection is not None and self._connection.unsent_bytes < _UNSENT_BYTES_MAX
+
+    async def publish(self, lane: Lane, batch: bytes) -> None:
+        """Done when the broker has it (PUBACK).
+
+        Raises:
+            Unavailable: not connected, the connection ended first, or the broker refused the message.
+        """
+        if self._connection is None:
+            raise Unavailable("not connected")
+        reason = await self._connection.publish(self._topics[lane], batch)
+        if reason >= 0x80:
+            raise Unavailable(
+                f"the city's broker refused a batch: {REASONS.get(reason, reason)}; check its access list"
+            )
+
+    def publish_state(self, state: bytes) -> None:
+        """Retained; dropped while not connected."""
+        if self._connection is not None and self._connection.is_open:
+            self._connection.publish(self._state_topic, state, retain=True).add_done_callback(lambda f: f.exception())
+
+    async def stop(self) -> None:
+        """Say offline and end the connection in order: the broker then keeps our last word and not the will."""
+        connection = self._connection
+        if connection is not None and connection.is_open:
+            self.publish_state(self._make_state(False))
+            await connection.close()

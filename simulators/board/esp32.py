@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`esp32`: non-volatile storage, the chip's temperature. NVS lives in `nvs.json` of the node's directory."""
+
+import json as _json
+
+import power as _power
+import simclock as _clock
+import world as _world
+
+WAKEUP_ALL_LOW = False
+WAKEUP_ANY_HIGH = True
+
+_NOT_FOUND = -0x1102  # ESP_ERR_NVS_NOT_FOUND
+_INVALID_LENGTH = -0x110C
+_SELF_HEATING_K = 15  # the die is warmer than the air
+
+
+def mcu_temperature():
+    """Celsius, whole degrees; ESP32-S2 and newer."""
+    return int(_world.values["temperature_c"] + _SELF_HEATING_K)
+
+
+def raw_temperature():
+    """Fahrenheit, whole degrees; the first ESP32."""
+    return int((_world.values["temperature_c"] + _SELF_HEATING_K) * 9 / 5 + 32)
+
+
+def wake_on_ext0(pin, level):
+    pass
+
+
+def wake_on_ext1(pins, level):
+    pass
+
+
+_kept = None  # "namespace/key" -> int or list of bytes
+
+
+def _load():
+    global _kept
+    if _kept is None:
+        _kept = {}
+        if _power.directory is not None:
+            try:
+                with open(_power.directory + "/nvs.json") as file:
+                    _kept = _json.load(file)
+            except OSError:
+                pass
+    return _kept
+
+
+class NVS:
+    """Values count for this run at once and outlive it after `commit`."""
+
+    def __init__(self, namespace):
+        if len(namespace) > 15:
+            raise OSError(-0x1109, "ESP_ERR_NVS_KEY_TOO_LONG")
+        self._prefix = namespace + "/"
+
+    def _name(self, key):
+        if len(key) > 15:
+            raise OSError(-0x1109, "ESP_ERR_NVS_KEY_TOO_LONG")
+        return self._prefix + key
+
+    def _get(self, key, kind):
+        value = _load().get(self._name(key))
+        if not isinstance(value, kind):
+            raise OSError(_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        return value
+
+    def set_i32(self, key, value):
+        if not -(1 << 31) <= value < 1 << 31:
+            raise OverflowError("overflow converting long int to machine word")
+        _load()[self._name(key)] = value
+
+    def get_i32(self, key):
+        return self._get(key, int)
+
+    def set_blob(self, key, value):
+        _load()[self._name(key)] = list(bytes(value))
+
+    def get_blob(self, key, buffer):
+        value = self._get(key, list)
+        if len(value) > len(buffer):
+            raise OSError(_INVALID_LENGTH, "ESP_ERR_NVS_INVALID_LENGTH")
+        buffer[: len(value)] = bytes(value)
+        return len(value)
+
+    def erase_key(self, key):
+        if _load().pop(self._name(key), None) is None:
+            raise OSError(_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+
+    def commit(self):
+        _clock.busy(3000)
+        if _power.directory is not None:
+            import os
+
+            path = _power.directory + "/nvs.json"
+            with open(path + ".new", "w") as file:
+                _json.dump(_load(), file)
+            os.rename(path + ".new", path)

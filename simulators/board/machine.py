@@ -1,0 +1,395 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`machine` as MicroPython has it on an ESP32 (version 1.26 and newer): pins, buses, clock, watchdog, resets.
+
+Signatures and errors follow ports/esp32. Chips hang on pins and buses by `connect_pin` and `connect_i2c`, which the
+wiring of the simulated board calls and firmware never does.
+"""
+
+import power as _power
+import simclock as _clock
+import umachine as _host
+import world as _world
+
+PWRON_RESET = _power.PWRON_RESET
+HARD_RESET = _power.HARD_RESET
+WDT_RESET = _power.WDT_RESET
+DEEPSLEEP_RESET = _power.DEEPSLEEP_RESET
+SOFT_RESET = _power.SOFT_RESET
+PIN_WAKE = 2
+EXT0_WAKE = 2
+EXT1_WAKE = 3
+TIMER_WAKE = 4
+TOUCHPAD_WAKE = 5
+ULP_WAKE = 6
+SLEEP = 2
+DEEPSLEEP = 4
+
+_ENODEV = 19
+_MAC = b"\x24\x0a\xc4\x00\x00\x01"
+_frequency_hz = 160_000_000
+
+Signal = _host.Signal
+
+
+def set_unique_id(mac):
+    """For the simulation: the base MAC burnt into this board."""
+    global _MAC
+    _MAC = mac
+
+
+def unique_id():
+    return _MAC
+
+
+def freq(hz=None):
+    global _frequency_hz
+    if hz is None:
+        return _frequency_hz
+    if hz not in (20_000_000, 40_000_000, 80_000_000, 160_000_000, 240_000_000):
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    _frequency_hz = hz
+
+
+def reset():
+    _power.restart(HARD_RESET)
+
+
+def soft_reset():
+    _power.restart(SOFT_RESET)
+
+
+def reset_cause():
+    return _power.cause
+
+
+def wake_reason():
+    return TIMER_WAKE if _power.cause == DEEPSLEEP_RESET else 0
+
+
+def deepsleep(time_ms=0):
+    _power.restart(DEEPSLEEP_RESET, time_ms)
+
+
+def lightsleep(time_ms=0):
+    _clock.wait(_clock.look(0) + time_ms * 1000)
+
+
+def idle():
+    _clock.look()
+
+
+def disable_irq():
+    return _clock.irq_off()
+
+
+def enable_irq(state):
+    _clock.irq_on(state)
+
+
+def time_pulse_us(pin, pulse_level, timeout_us=1_000_000):
+    start_us = _clock.look()
+    while pin.value() != pulse_level:
+        if _clock.look() - start_us >= timeout_us:
+            return -2
+    start_us = _clock.now_us
+    while pin.value() == pulse_level:
+        if _clock.look() - start_us >= timeout_us:
+            return -1
+    return _clock.now_us - start_us
+
+
+# ---- pins
+
+_NO_PIN = (20, 24, 28, 29, 30, 31)
+_pins = {}
+
+
+class _IRQ:
+    def __init__(self, pin):
+        self._pin = pin
+
+    def __call__(self):
+        self._pin.call_handler()
+
+    def trigger(self, trigger=None):
+        old = self._pin.irq_trigger
+        if trigger is not None:
+            self._pin.irq_trigger = trigger
+        return old
+
+
+class Pin(_host.PinBase):
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_DOWN = 1
+    PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+    WAKE_LOW = 4
+    WAKE_HIGH = 5
+    DRIVE_0 = 0
+    DRIVE_1 = 1
+    DRIVE_2 = 2
+    DRIVE_3 = 3
+
+    def __new__(cls, id, *args, **kwargs):
+        number = id.number if isinstance(id, Pin) else id
+        if not isinstance(number, int) or not 0 <= number <= 39 or number in _NO_PIN:
+            raise ValueError("invalid pin")
+        pin = _pins.get(number)
+        if pin is None:
+            pin = super().__new__(cls)
+            pin.number = number
+            pin.mode = Pin.IN
+            pin.pull = None
+            pin.output = 0
+            pin.driven = None  # level that a chip puts on the wire, None where nothing drives it
+            pin.listener = None  # chip that wants to know our level
+            pin.handler = None
+            pin.irq_trigger = 0
+            pin._irq = _IRQ(pin)
+            _pins[number] = pin
+        return pin
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None, hold=None, alt=-1):
+        if mode != -1 or pull != -1 or value is not None:
+            self.init(mode, pull, value=value, drive=drive, hold=hold)
+
+    def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None, alt=-1):
+        if mode is not None and mode != -1:
+            if mode in (Pin.OUT, Pin.OPEN_DRAIN) and self.number >= 34:
+                raise ValueError("pin can only be input")
+            self.mode = mode
+        if pull != -1:
+            self.pull = pull
+        if value is not None:
+            self.output = 1 if value else 0
+        if self.mode != Pin.IN:
+            self._emit()
+
+    def _emit(self):
+        if self.listener is not None:
+            self.listener(self.output)
+
+    def level(self):
+        if self.mode == Pin.OUT:
+            return self.output
+        if self.driven is not None:
+            return self.driven
+        if self.mode == Pin.OPEN_DRAIN and not self.output:
+            return 0
+        return 1 if self.pull == Pin.PULL_UP else 0
+
+    def value(self, level=None):
+        _clock.spend()
+        if level is None:
+            return self.level()
+        self.output = 1 if level else 0
+        if self.mode != Pin.IN and self.listener is not None:
+            self.listener(self.output)
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def toggle(self):
+        self.value(not self.output)
+
+    def irq(self, handler=None, trigger=3, wake=None):
+        """`hard` does not exist on this port: handlers run between bytecodes."""
+        self.handler = handler
+        self.irq_trigger = 0 if handler is None else trigger
+        return self._irq
+
+    def call_handler(self):
+        if self.handler is not None:
+            _clock.interrupt(self.handler, self)
+
+    def drive(self, level):
+        """For chips: put a level on the wire; an edge may raise an interrupt."""
+        before = self.driven
+        self.driven = level
+        if self.irq_trigger and before is not None and before != level:
+            if self.irq_trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
+                self.call_handler()
+
+    def __repr__(self):
+        return "Pin({})".format(self.number)
+
+    __str__ = __repr__
+
+
+def connect_pin(number, listener=None, level=None):
+    """For the simulation: a chip's output drives this pin (`level` at first), or `listener(level)` hears it."""
+    pin = Pin(number)
+    if listener is not None:
+        pin.listener = listener
+    if level is not None:
+        pin.driven = level
+    return pin
+
+
+# ---- I2C
+
+_i2c_chips = {}  # (scl, sda) -> {address: chip}
+
+
+def connect_i2c(scl, sda, address, chip):
+    """For the simulation: `chip` answers here.
+
+    It has `write(data: bytes)` and `read(count) -> bytes`, each raising OSError where it does not acknowledge, and `name`.
+    """
+    _i2c_chips.setdefault((scl, sda), {})[address] = chip
+
+
+class _Bus:
+    def __init__(self, scl, sda, freq_hz):
+        self._wires = (Pin(scl).number, Pin(sda).number)
+        self._bit_us_1000 = 1_000_000_000 // freq_hz
+
+    def _chip(self, address, count):
+        _clock.spend(50 + (count + 1) * 9 * self._bit_us_1000 // 1000)
+        values = _world.values
+        if values["i2c_failures"]:
+            values["i2c_failures"] -= 1
+            raise OSError(_ENODEV)
+        chip = _i2c_chips.get(self._wires, {}).get(address)
+        if chip is None or chip.name in values["absent"]:
+            raise OSError(_ENODEV)
+        return chip
+
+    def scan(self):
+        found = []
+        for address, chip in sorted(_i2c_chips.get(self._wires, {}).items()):
+            if chip.name not in _world.values["absent"]:
+                found.append(address)
+        return found
+
+    def readfrom(self, addr, nbytes, stop=True):
+        return bytes(self._chip(addr, nbytes).read(nbytes))
+
+    def readfrom_into(self, addr, buf, stop=True):
+        buf[:] = self._chip(addr, len(buf)).read(len(buf))
+
+    def writeto(self, addr, buf, stop=True):
+        self._chip(addr, len(buf)).write(bytes(buf))
+        return len(buf)
+
+    def writevto(self, addr, vector, stop=True):
+        data = b"".join(bytes(part) for part in vector)
+        return self.writeto(addr, data, stop)
+
+    def _address_bytes(self, memaddr, addrsize):
+        return memaddr.to_bytes(addrsize // 8, "big")
+
+    def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
+        chip = self._chip(addr, nbytes + 2)
+        chip.write(self._address_bytes(memaddr, addrsize))
+        return bytes(chip.read(nbytes))
+
+    def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
+        buf[:] = self.readfrom_mem(addr, memaddr, len(buf), addrsize=addrsize)
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        self._chip(addr, len(buf) + 1).write(self._address_bytes(memaddr, addrsize) + bytes(buf))
+
+
+class SoftI2C(_Bus):
+    def __init__(self, scl, sda, *, freq=400_000, timeout=50_000):
+        super().__init__(scl, sda, freq)
+
+
+class I2C(_Bus):
+    def __init__(self, id=0, *, scl=None, sda=None, freq=400_000, timeout=50_000):
+        if id not in (0, 1):
+            raise ValueError("I2C({}) doesn't exist".format(id))
+        defaults = ((18, 19), (25, 26))[id]
+        super().__init__(defaults[0] if scl is None else scl, defaults[1] if sda is None else sda, freq)
+
+
+# ---- timers, watchdog, clock
+
+
+class Timer:
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, id, **settings):
+        self._event = None
+        if settings:
+            self.init(**settings)
+
+    def init(self, *, mode=PERIODIC, freq=-1, period=-1, callback=None, tick_hz=1000, hard=False):
+        self.deinit()
+        self._period_us = int(1_000_000 / freq) if freq > 0 else period * 1_000_000 // tick_hz
+        self._mode = mode
+        self._callback = callback
+        self._event = _clock.at(_clock.look() + self._period_us, self._fire)
+
+    def _fire(self, when_us):
+        self._event = _clock.at(when_us + self._period_us, self._fire) if self._mode == Timer.PERIODIC else None
+        if self._callback is not None:
+            _clock.interrupt(self._callback, self)
+
+    def deinit(self):
+        if self._event is not None:
+            _clock.cancel(self._event)
+            self._event = None
+
+
+class WDT:
+    """One watchdog, as the port has it: a new object with another time-out sets it anew; it cannot be stopped."""
+
+    _event = None
+    _timeout_us = 0
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("WDT doesn't exist")
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        WDT._timeout_us = timeout * 1000
+        self.feed()
+
+    def feed(self):
+        if WDT._event is not None:
+            _clock.cancel(WDT._event)
+        WDT._event = _clock.at(_clock.look() + WDT._timeout_us, _bite)
+
+
+def _bite(when_us):
+    print("E task_wdt: Task watchdog got triggered.")
+    _power.restart(WDT_RESET)
+
+
+class RTC:
+    def __init__(self, id=0):
+        if _power.rtc_set_us is not None:
+            _clock.rtc_offset_us = _power.rtc_set_us
+
+    def datetime(self, parts=None):
+        import time
+
+        if parts is None:
+            now_us = time.time_ns() // 1000
+            year, month, day, hour, minute, second, weekday, _ = time.gmtime(now_us // 1_000_000)
+            return (year, month, day, weekday, hour, minute, second, now_us % 1_000_000)
+        year, month, day, _, hour, minute, second, micro = parts
+        seconds = time.mktime((year, month, day, hour, minute, second, 0, 0)) + 946_684_800
+        _clock.rtc_offset_us = _clock.look() - seconds * 1_000_000 - micro
+        _power.rtc_set_us = _clock.rtc_offset_us
+
+    init = datetime
+
+    def memory(self, data=None):
+        if data is None:
+            return _power.rtc_memory
+        if len(data) > 2048:
+            raise ValueError("buffer too long")
+        _power.rtc_memory = bytes(data)

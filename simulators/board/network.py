@@ -1,0 +1,284 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`network` as the ESP32 port has it: one station interface whose air is the world's.
+
+What surprises on the real port is kept: `connect` returns at once; by default the port tries again for ever, and `status()` then
+says CONNECTING even where the password is wrong; `config(reconnects=n)` ends that, and `status()` shows the reason.
+"""
+
+import machine as _machine
+import simclock as _clock
+import world as _world
+
+STA_IF = 0
+AP_IF = 1
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+STAT_BEACON_TIMEOUT = 200
+STAT_NO_AP_FOUND = 201
+STAT_WRONG_PASSWORD = 202
+STAT_ASSOC_FAIL = 203
+STAT_HANDSHAKE_TIMEOUT = 204
+AUTH_OPEN = 0
+AUTH_WEP = 1
+AUTH_WPA_PSK = 2
+AUTH_WPA2_PSK = 3
+AUTH_WPA_WPA2_PSK = 4
+MODE_11B = 1
+MODE_11G = 2
+MODE_11N = 4
+PHY_LAN8720 = 1
+
+_TRY_MS = 2400  # one attempt that fails: a scan of all channels
+_SCAN_MS = 2200
+
+_hostname = "mpy-esp32"
+_country = "XX"
+_state = None  # the station's
+
+
+def hostname(name=None):
+    global _hostname
+    if name is None:
+        return _hostname
+    if len(name) > 32:
+        raise ValueError("hostname too long")
+    _hostname = name
+
+
+def country(code=None):
+    global _country
+    if code is None:
+        return _country
+    if len(code) != 2:
+        raise ValueError("country code must be 2 characters")
+    _country = code
+
+
+def _networks():
+    if not _world.values["wifi"]:
+        return []
+    found = _world.values["networks"]
+    if found is None:
+        name = _state.ssid or "startcity"
+        return [{"ssid": name, "password": None, "rssi": -61, "channel": 6}]
+    return found
+
+
+class _Station:
+    """Association as a function of time and of what is on the air."""
+
+    def __init__(self):
+        self.is_active = False
+        self.is_wanted = False
+        self.is_connected = False
+        self.ssid = ""
+        self.password = ""
+        self.reason = 0
+        self.reconnects = 0  # 0: for ever
+        self.attempts = 0
+        self.event = None
+        _world.watch(self._air_changed)
+
+    def _offer(self):
+        for offer in _networks():
+            if offer["ssid"] == self.ssid:
+                return offer
+        return None
+
+    def _air_changed(self):
+        if self.is_connected and self._offer() is None:
+            self.is_connected = False
+            self.reason = STAT_BEACON_TIMEOUT
+            if self.is_wanted:
+                self.attempts = 0
+                self.attempt()
+
+    def attempt(self):
+        self.forget_event()
+        if _world.values["wifi_stuck"]:
+            return
+        offer = self._offer()
+        duration_ms = _world.values["wifi_connect_ms"] if offer is not None else _TRY_MS
+        self.event = _clock.at(_clock.now_us + int(duration_ms * 1000), self._finish)
+
+    def forget_event(self):
+        if self.event is not None:
+            _clock.cancel(self.event)
+            self.event = None
+
+    def _finish(self, when_us):
+        self.event = None
+        offer = self._offer()
+        if offer is None:
+            self.reason = STAT_NO_AP_FOUND
+        elif offer.get("password") is not None and offer["password"] != self.password:
+            self.reason = STAT_WRONG_PASSWORD
+        else:
+            self.is_connected = True
+            self.reason = 0
+            self.attempts = 0
+            return
+        self.attempts += 1
+        if not self.reconnects or self.attempts < self.reconnects:
+            self.attempt()
+
+    def status(self):
+        if self.is_connected:
+            return STAT_GOT_IP
+        if self.is_wanted and (not self.reconnects or self.attempts < self.reconnects):
+            return STAT_CONNECTING
+        return self.reason or STAT_IDLE
+
+
+_state = _Station()
+
+
+def _link_is_up():
+    return _state.is_connected
+
+
+_clock.link_is_up = _link_is_up
+
+
+class WLAN:
+    IF_STA = STA_IF
+    IF_AP = AP_IF
+    SEC_OPEN = AUTH_OPEN
+    SEC_WPA_WPA2 = AUTH_WPA_WPA2_PSK
+    PM_NONE = 0
+    PM_PERFORMANCE = 1
+    PM_POWERSAVE = 2
+
+    def __init__(self, interface_id=STA_IF):
+        if interface_id not in (STA_IF, AP_IF):
+            raise ValueError("invalid WLAN interface identifier")
+        self._is_station = interface_id == STA_IF
+        self._is_ap_active = False
+        self._settings = {"txpower": 20, "pm": WLAN.PM_PERFORMANCE, "protocol": 7}
+
+    def _require_station(self):
+        if not self._is_station:
+            raise OSError("STA required")
+
+    def active(self, is_active=None):
+        if not self._is_station:
+            if is_active is not None:
+                self._is_ap_active = bool(is_active)
+            return self._is_ap_active
+        if is_active is not None:
+            _clock.spend(1000)
+            _state.is_active = bool(is_active)
+            if not is_active:
+                self._leave()
+        return _state.is_active
+
+    def _leave(self):
+        _state.is_wanted = False
+        _state.is_connected = False
+        _state.forget_event()
+
+    def connect(self, ssid=None, key=None, *, bssid=None):
+        self._require_station()
+        _clock.look()
+        if not _state.is_active:
+            raise OSError("Wifi Not Started")
+        if _state.event is not None:
+            raise OSError("Wifi Internal State Error")  # ESP_ERR_WIFI_CONN: still connecting
+        if ssid is not None:
+            _state.ssid = ssid.decode() if isinstance(ssid, bytes) else ssid
+            _state.password = (key.decode() if isinstance(key, bytes) else key) or ""
+        _state.is_connected = False
+        _state.is_wanted = True
+        _state.attempts = 0
+        _state.attempt()
+
+    def disconnect(self):
+        self._require_station()
+        if not _state.is_active:
+            raise OSError("Wifi Not Started")
+        self._leave()
+
+    def isconnected(self):
+        _clock.look()
+        return self._is_station and _state.is_connected
+
+    def status(self, what=None):
+        _clock.look()
+        if what is None:
+            return _state.status() if self._is_station else None
+        if what == "rssi":
+            self._require_station()
+            offer = _state._offer() if _state.is_connected else None
+            if offer is None:
+                raise OSError("Wifi Not Connected")
+            return offer.get("rssi", -61)
+        raise ValueError("unknown status param")
+
+    def scan(self):
+        self._require_station()
+        if not _state.is_active:
+            raise OSError("STA must be active")
+        _clock.wait(_clock.look(0) + _SCAN_MS * 1000)
+        found = []
+        for index, offer in enumerate(_networks()):
+            bssid = bytes((0x02, 0x5C, 0, 0, 0, index))
+            security = AUTH_OPEN if offer.get("password") == "" else AUTH_WPA2_PSK
+            found.append(
+                (offer["ssid"].encode(), bssid, offer.get("channel", 6), offer.get("rssi", -61), security, False)
+            )
+        found.sort(key=lambda entry: -entry[3])
+        return found
+
+    def config(self, *names, **settings):
+        if settings:
+            for name, value in settings.items():
+                if name == "reconnects":
+                    _state.reconnects = 0 if value == -1 else value + 1
+                elif name in ("hostname", "dhcp_hostname"):
+                    hostname(value)
+                elif name in self._settings:
+                    self._settings[name] = value
+                else:
+                    raise ValueError("unknown config param")
+            return None
+        if len(names) != 1:
+            raise TypeError("can query only one param")
+        name = names[0]
+        if name == "mac":
+            mac = _machine.unique_id()
+            return mac if self._is_station else mac[:5] + bytes((mac[5] + 1 & 0xFF,))
+        if name in ("ssid", "essid"):
+            return _state.ssid
+        if name == "channel":
+            offer = _state._offer()
+            return offer.get("channel", 6) if offer else 1
+        if name in ("hostname", "dhcp_hostname"):
+            return _hostname
+        if name == "reconnects":
+            return _state.reconnects - 1
+        if name in self._settings:
+            return self._settings[name]
+        raise ValueError("unknown config param")
+
+    def ifconfig(self, settings=None):
+        if settings is not None:
+            return None
+        if not self.isconnected():
+            return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+        return ("192.168.4." + str(2 + _machine.unique_id()[5] % 250), "255.255.255.0", "192.168.4.1", "192.168.4.1")
+
+    def ipconfig(self, *names, **settings):
+        if settings:
+            return None
+        address, mask, gateway, _ = self.ifconfig()
+        if names[0] == "addr4":
+            return (address, mask)
+        if names[0] == "gw4":
+            return gateway
+        if names[0] == "has_dhcp4":
+            return self.isconnected()
+        if names[0] == "dhcp4":
+            return True
+        raise ValueError("unexpected key")

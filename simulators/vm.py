@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""One simulated node: the real firmware in its own virtual machine, started, watched, cut off and started again.
+
+The node's truth is what its console says, never what a gateway says: with `log = "debug"` the firmware prints
+`queued <epoch> <sequence> <readings> <lane>` for each frame that it keeps, and `acked <epoch> <sequence>` for each that it may forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+_HERE = Path(__file__).resolve().parent
+BOOT = _HERE / "board" / "boot_node.py"
+FIRMWARE = _HERE.parent / "firmware"
+HEAP_BYTES = 1 << 20  # firmware and simulated chips share it; bench measures the firmware alone
+_CONSOLE_LINES = 2000
+
+
+class Queued(NamedTuple):
+    """A frame that the node has promised to keep."""
+
+    epoch: str  # 16 hex digits
+    sequence: int
+    readings: int
+    lane: str
+
+
+def interpreter() -> list[str]:
+    """The command of the virtual machine: `STARTCITY_MICROPYTHON`, or the one installed beside this Python."""
+    named = os.environ.get("STARTCITY_MICROPYTHON")
+    if named:
+        return [named]
+    beside = Path(sys.executable).with_name("micropython")
+    return [str(beside)] if beside.exists() else ["micropython"]
+
+
+class SimulatedNode:
+    """A board in `directory`, which holds `files/` (config.json, key.bin) and gets its flash image there.
+
+    `start` and `stop` may alternate; what the node has said is counted over all its runs. A reset by the
+    firmware (watchdog, update, deep sleep) starts the board again by itself, as on a desk.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        world_socket: Path | None = None,
+        clock_env: Mapping[str, str] | None = None,
+        firmware: Path = FIRMWARE,
+        hardware: Mapping[str, object] | None = None,
+        heap_bytes: int = HEAP_BYTES,
+        env: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.queued: dict[tuple[str, int], Queued] = {}
+        self.acked: set[tuple[str, int]] = set()
+        self.restarts = 0
+        self.lines: deque[str] = deque(maxlen=_CONSOLE_LINES)
+        self.reset_causes: list[int] = []
+        self._env = {**os.environ, **(clock_env or {}), **(env or {})}
+        self._env.pop("MICROPYPATH", None)
+        if world_socket is not None:
+            self._env["STARTCITY_SIM"] = str(world_socket)
+        self._command = [
+            *interpreter(),
+            "-X",
+            f"heapsize={heap_bytes}",
+            str(BOOT),
+            str(directory),
+            str(firmware),
+        ]
+        self._on_line = on_line
+        self._world_socket = world_socket
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_wanted = False
+        self._changed = asyncio.Condition()
+        if hardware is not None:
+            (directory / "hardware.json").write_text(json.dumps(hardware), encoding="utf-8")
+
+    @property
+    def is_running(self) -> bool:
+        process = self._process
+        return process is not None and process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the virtual machine, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def node_id(self) -> str:
+        """12 hex digits, as in the configuration."""
+        config = json.loads((self.directory / "files" / "config.json").read_text(encoding="utf-8"))
+        return str(config["node"])
+
+    @property
+    def produced(self) -> int:
+        """Readings in the frames that the node has promised to keep."""
+        return sum(frame.readings for frame in self.queued.values())
+
+    @property
+    def acknowledged(self) -> int:
+        """Readings in the frames that the node was told it may forget."""
+        return sum(frame.readings for key, frame in self.queued.items() if key in self.acked)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Frames that the node still has to keep."""
+        return len(self.queued.keys() - self.acked)
+
+    async def start(self) -> None:
+        """Power on."""
+        if self._task is not None and not self._task.done():
+            raise RuntimeError(f"the node in {self.directory} runs already")
+        self._is_wanted = True
+        await self._launch()
+        self._task = asyncio.create_task(self._watch(), name=f"node {self.directory.name}")
+
+    async def stop(self) -> None:
+        """Power off, at once and without warning: a board has no other way. What it has said until then is still read."""
+        self._is_wanted = False
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        if self._task is not None:
+            await self._task
+
+    async def hold(self) -> None:
+        """Pull every sensor's plug: the node reports the faults, then only sends what it has."""
+        await self.tell({"absent": ["qmc5883l", "sht4x", "hx711"]})
+
+    async def tell(self, values: Mapping[str, object]) -> None:
+        """Change this node's surroundings, through its world."""
+        if self._world_socket is None:
+            raise RuntimeError("this node has no world")
+        _, writer = await asyncio.open_unix_connection(str(self._world_socket))
+        writer.write(json.dumps({"tell": self.node_id, "set": dict(values)}).encode() + b"\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async def wait_for(self, condition: Callable[[SimulatedNode], bool], timeout_s: float = 30) -> bool:
+        """Wait until `condition(self)` holds; looks after every console line. False where the time ran out."""
+        async with self._changed:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._changed.wait_for(lambda: condition(self))
+            except TimeoutError:
+                return condition(self)
+        return True
+
+    async def wait_for_line(self, part: str, timeout_s: float = 30) -> bool:
+        """Wait until a console line holds `part`."""
+        return await self.wait_for(lambda node: any(part in line for line in node.lines), timeout_s)
+
+    async def _launch(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            env=self._env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 20,
+        )
+
+    async def _watch(self) -> None:
+        while True:
+            process = self._process
+            assert process is not None and process.stdout is not None
+            async for line in process.stdout:
+                await self._take_line(line.decode(errors="replace").rstrip("\n"))
+            await process.wait()
+            if not await self._restart():
+                async with self._changed:
+                    self._changed.notify_all()
+                return
+
+    async def _restart(self) -> bool:
+        """After the process has ended: was it a reset? Then start again."""
+        try:
+            left = json.loads((self.directory / "power.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        if not self._is_wanted:
+            return False
+        self.restarts += 1
+        self.reset_causes.append(int(left["cause"]))
+        if left.get("sleep_ms"):
+            await asyncio.sleep(self._real_s(int(left["sleep_ms"])))
+            if not self._is_wanted:
+                return False
+        await self._launch()
+        return True
+
+    def _real_s(self, duration_ms: int) -> float:
+        rate = 1
+        for part in self._env.get("STARTCITY_CLOCK", "").split(","):
+            if part.startswith("rate:"):
+                rate = int(part[5:])
+        return duration_ms / 1000 / rate if rate else 0.0
+
+    async def _take_line(self, line: str) -> None:
+        words = line.split()
+        async with self._changed:
+            self.lines.append(line)
+            if len(words) == 5 and words[0] == "queued":
+                frame = Queued(words[1], int(words[2]), int(words[3]), words[4])
+                self.queued[frame.epoch, frame.sequence] = frame
+            elif len(words) == 3 and words[0] == "acked":
+                self.acked.add((words[1], int(words[2])))
+            self._changed.notify_all()
+        if self._on_line is not None:
+            self._on_line(line)

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity gateway`: make, run and look at a gateway."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from tools.address import Address
+
+# Imports of the agent are inside the commands, so that a mistyped option costs no second.
+_CONFIG_OPTION = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("gateway.toml"),
+    show_default=True,
+    envvar="STARTCITY_GATEWAY_CONFIG",
+    show_envvar=True,
+    help="The gateway's configuration; paths in it are relative to it.",
+)
+
+
+@click.group("gateway")
+def group() -> None:
+    """Make, run and look at a gateway."""
+
+
+@group.command("init")
+@click.option("--id", "gateway_id", required=True, help="The gateway's name for ever: 1 to 32 of a-z 0-9 and -.")
+@_CONFIG_OPTION
+@click.option("--data", default="data", show_default=True, help="Folder of registry and journal, relative to the file.")
+@click.option(
+    "--nodes-broker", default="127.0.0.1:1883", show_default=True, metavar="HOST:PORT", help="Where nodes send."
+)
+@click.option(
+    "--city-broker", default="127.0.0.1:1884", show_default=True, metavar="HOST:PORT", help="The city's broker."
+)
+@click.option(
+    "--collector-key", default="collector.pub.pem", show_default=True, help="The collector's public key (PEM)."
+)
+@click.option("--no-collector", is_flag=True, help="There is no collector: the promise ends at the city's broker.")
+def init(
+    gateway_id: str,
+    config: Path,
+    data: str,
+    nodes_broker: str,
+    city_broker: str,
+    collector_key: str,
+    no_collector: bool,
+) -> None:
+    """Make the signing key (mode 0600), its public half, the configuration and the data folders.
+
+    What is there is kept: a key is never overwritten, and a configuration that was edited stays as it is.
+
+    \b
+    Examples:
+      startcity gateway init --id piacenza-01
+      startcity gateway init --id piacenza-01 --config /etc/startcity/gateway.toml \\
+        --data /var/lib/startcity --city-broker broker.example.org:8883
+    """
+    from gateway_agent.config import load_config, parse_config  # noqa: PLC0415
+    from gateway_agent.errors import ConfigError  # noqa: PLC0415
+    from gateway_agent.registry import Registry  # noqa: PLC0415
+    from tools.gateway_files import gateway_toml, make_signing_key, public_path_of  # noqa: PLC0415
+    from tools.secret_files import make_private_folder, write_public  # noqa: PLC0415
+
+    is_new_config = not config.exists()
+    if is_new_config:
+        end = None if no_collector else collector_key
+        text = gateway_toml(gateway_id, data, _address(nodes_broker), _address(city_broker), end)
+        settings = parse_config(text, config)
+    else:
+        settings = load_config(config)
+        if settings.gateway.id != gateway_id:
+            raise ConfigError(
+                f"{config} is of gateway {settings.gateway.id!r}: choose another --config for {gateway_id!r}"
+            )
+    key_path = settings.beside(settings.gateway.key)
+    config.parent.mkdir(parents=True, exist_ok=True)
+    is_new_key = make_signing_key(key_path)
+    make_private_folder(settings.data)
+    make_private_folder(settings.data / "journal")
+    Registry.open(settings.data / "registry.sqlite").close()
+    # The configuration comes last: a gateway that has one has everything else, whenever the power went.
+    if is_new_config:
+        write_public(config, text.encode())
+    click.echo(f"key            {key_path} ({'made' if is_new_key else 'kept'})")
+    click.echo(f"public key     {public_path_of(key_path)} (give it to the collector)")
+    click.echo(f"configuration  {config} ({'made' if is_new_config else 'kept'})")
+    click.echo(f"data           {settings.data}")
+    if settings.city_broker.collector_key and not settings.beside(settings.city_broker.collector_key).exists():
+        click.echo(f"still missing  {settings.beside(settings.city_broker.collector_key)}: the collector's public key")
+    click.echo("next           startcity node add ID --profile PROFILE --out DIR --config " + str(config))
+
+
+@group.command("run")
+@_CONFIG_OPTION
+def run(config: Path) -> None:
+    """Collect, sign, keep and forward, until the process is told to stop (SIGTERM or SIGINT).
+
+    \b
+    Examples:
+      startcity gateway run --config /etc/startcity/gateway.toml
+    """
+    from gateway_agent.app import run as run_gateway  # noqa: PLC0415
+
+    run_gateway(config)
+
+
+@group.command("status")
+@_CONFIG_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(config: Path, as_json: bool) -> None:
+    """Show what the gateway last said of itself. Exit code 1 if it does not run.
+
+    \b
+    Examples:
+      startcity gateway status
+      startcity gateway status --json --config /etc/startcity/gateway.toml
+    """
+    from gateway_agent.config import load_config  # noqa: PLC0415
+    from gateway_agent.operate.status import read_status  # noqa: PLC0415
+
+    content = read_status(load_config(config).data)
+    if as_json:
+        click.echo(json.dumps(content, indent=1, sort_keys=True, default=str))
+    else:
+        for key, value in _flat(content):
+            click.echo(f"{key:<40} {value}")
+    sys.exit(0 if content.get("is_running", True) else 1)
+
+
+def _flat(content: object, prefix: str = "") -> list[tuple[str, object]]:
+    """Nested tables as lines: journal.bytes 123."""
+    if not isinstance(content, dict):
+        return [(prefix, content)]
+    rows: list[tuple[str, object]] = []
+    for key, value in content.items():
+        rows.extend(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
+    return rows
+
+
+def _address(text: str) -> Address:
+    """HOST:PORT; an IPv6 address stands in brackets."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise click.BadParameter(f"{text!r}: write HOST:PORT, such as 127.0.0.1:1883")
+    return Address(host.strip("[]"), int(port))

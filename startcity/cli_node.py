@@ -1,0 +1,281 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity node`: prepare nodes, and list the nodes that a gateway knows."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import rich_click as click
+
+from device_profiles import Profile, load_profiles
+from gateway_agent.config import Config, load_config
+from gateway_agent.errors import ConfigError
+from gateway_agent.model import NodeId
+from gateway_agent.registry import NodeRecord, Registry
+from gateway_agent.wire.keys import derive_root
+from startcity.secrets_in import read_password
+from startcity.translated import TranslatedGroup, lang_option
+from startcity.words import say
+from tools.node_files import Broker, Wifi, node_config, read_master, write_node_files
+from tools.node_id import parse_node_id
+from tools.roots_file import read_roots
+from tools.vault import MASTER_BYTES, Vault
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_CONFIG_HELP = "The gateway's configuration, whose registry is used."
+
+
+@click.group("node", cls=TranslatedGroup)
+@lang_option
+def group() -> None:
+    """Prepare nodes, and list the nodes that a gateway knows."""
+
+
+@group.command("add")
+@click.argument("node", metavar="ID")
+@click.option(
+    "--profile", "profile_id", required=True, help="The device's profile; `startcity profile list` shows them."
+)
+@click.option("--out", type=_FOLDER, required=True, help="Folder for the node's config.json and key.bin (mode 0600).")
+@click.option("--config", type=_FILE, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP)
+@click.option("--vault", type=_FOLDER, help="The vault that makes and keeps the node's master.")
+@click.option("--generation", type=click.IntRange(0, 0xFFFFFFFF), default=0, show_default=True, help="Key generation.")
+@click.option("--name", help="What people call the node.")
+@click.option("--place", help="Where it is.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the profile; may be repeated."
+)
+@click.option("--wifi-ssid", required=True, help="The Wi-Fi network's name.")
+@click.option(
+    "--wifi-password-file", type=_FILE, help="File with its password. Else STARTCITY_WIFI_PASSWORD, else asked."
+)
+@click.option(
+    "--open-network", is_flag=True, help="The network has no password, and the node may join it all the same."
+)
+@click.option(
+    "--mqtt-host", help="The gateway's broker as the node reaches it. Default: from the gateway's configuration."
+)
+@click.option("--mqtt-port", type=click.IntRange(1, 65535), help="Its port. Default: from the gateway's configuration.")
+@click.option("--mqtt-user", help="The broker's user for nodes, if it asks for one.")
+@click.option("--mqtt-password-file", type=_FILE, help="File with that user's password. Else STARTCITY_MQTT_PASSWORD.")
+@click.option("--log", type=click.Choice(["error", "info", "debug"]), default="info", help="What the node prints.")
+@click.option("--replace", is_flag=True, help="The node has a new key: replace the one that the gateway knows.")
+@lang_option
+def add(
+    node: str,
+    profile_id: str,
+    out: Path,
+    config: Path | None,
+    vault: Path | None,
+    generation: int,
+    name: str | None,
+    place: str | None,
+    settings: tuple[str, ...],
+    wifi_ssid: str,
+    wifi_password_file: Path | None,
+    open_network: bool,
+    mqtt_host: str | None,
+    mqtt_port: int | None,
+    mqtt_user: str | None,
+    mqtt_password_file: Path | None,
+    log: str,
+    replace: bool,
+) -> None:
+    """Make a board a node of this city: key, configuration, registration.
+
+    ID is the board's base MAC, 12 hex digits. With --config the node is registered at that gateway; with --vault its
+    master is kept there. Doing it again for the same node changes its settings and keeps its key.
+
+    \b
+    Examples:
+      startcity node add aabbccddee01 --profile parking-qmc5883l --out node01 \\
+        --config gateway.toml --vault vault --wifi-ssid citta --mqtt-host 192.0.2.10
+      startcity node add aa:bb:cc:dd:ee:02 --profile strain-hx711 --out node02 --vault vault \\
+        --wifi-ssid lab --open-network --mqtt-host gateway.example.org
+    """
+    node_id = parse_node_id(node)
+    if config is None and vault is None:
+        raise ConfigError(say("Give --config (registers at a gateway), --vault (keeps the master), or both."))
+    gateway = load_config(config) if config is not None else None
+    profile = _profile(profile_id, gateway)
+    files = node_config(
+        node_id,
+        profile,
+        dict(_setting(text) for text in settings),
+        _wifi(wifi_ssid, wifi_password_file, open_network),
+        _broker(gateway, mqtt_host, mqtt_port, mqtt_user, mqtt_password_file),
+        generation,
+        log,
+    )
+    # The order survives a power cut: whoever holds the key last (the gateway) never has one that the others lack.
+    master = read_master(out)
+    if vault is not None:
+        master, _is_new = Vault.open(vault).add(node_id, profile=profile.id, name=name, place=place, master=master)
+    elif master is None:
+        master = os.urandom(MASTER_BYTES)
+    write_node_files(out, files, master)
+    click.echo(say("{folder}: config.json and key.bin are ready, mode 0600.", folder=out))
+    if gateway is not None:
+        root = derive_root(master, generation)
+        _register(gateway, node_id, profile.id, generation, root, name, place, replace)
+        said = say("Node {node} is registered at {gateway}.", node=node_id.hex(), gateway=gateway.gateway.id)
+        click.echo(said)
+    else:
+        click.echo(say("No gateway knows the node yet: `startcity vault roots`, then `startcity node import` there."))
+    if vault is None:
+        click.echo(
+            say("No vault has the master: keep it with `startcity vault add ID --key {file}`.", file=out / "key.bin")
+        )
+    click.echo(say("On the board: copy both files beside main.py (docs/node.md), then delete {folder}.", folder=out))
+
+
+@group.command("import")
+@click.argument("file", type=_FILE)
+@click.option(
+    "--config", type=_FILE, required=True, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP
+)
+@click.option("--replace", is_flag=True, help="The node has a new key: replace the one that the gateway knows.")
+@lang_option
+def import_(file: Path, config: Path, replace: bool) -> None:
+    """Register the nodes of a file that `startcity vault roots` has made.
+
+    \b
+    Examples:
+      startcity node import roots.json --config gateway.toml
+    """
+    gateway = load_config(config)
+    roots = read_roots(file)
+    for entry in roots.nodes:
+        _profile(entry.profile, gateway)
+    for entry in roots.nodes:
+        node_id, root = NodeId(bytes.fromhex(entry.node)), bytes.fromhex(entry.root)
+        _register(gateway, node_id, entry.profile, roots.generation, root, entry.name, entry.place, replace)
+    click.echo(say("{count} nodes are registered at {gateway}.", count=len(roots.nodes), gateway=gateway.gateway.id))
+    click.echo(say("Delete {file} now: it holds keys.", file=file))
+
+
+@group.command("list")
+@click.option(
+    "--config", type=_FILE, required=True, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@lang_option
+def list_(config: Path, as_json: bool) -> None:
+    """List the nodes that a gateway knows, without their keys.
+
+    \b
+    Examples:
+      startcity node list --config gateway.toml
+    """
+    with _registry(load_config(config)) as registry:
+        nodes = registry.nodes()
+    if as_json:
+        rows = [
+            {
+                "node": n.node_id.hex(),
+                "profile": n.profile,
+                "generation": n.generation,
+                "name": n.name,
+                "place": n.place,
+            }
+            for n in nodes
+        ]
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for n in nodes:
+        click.echo(f"{n.node_id.hex()}  {n.profile:<24} {n.generation:>3}  {n.name:<20} {n.place}".rstrip())
+    click.echo(say("{count} nodes.", count=len(nodes)), err=True)
+
+
+def _profile(profile_id: str, gateway: Config | None) -> Profile:
+    folder = gateway.beside(gateway.profiles.folder) if gateway is not None and gateway.profiles.folder else None
+    profiles = load_profiles(folder)
+    if profile_id not in profiles:
+        known = ", ".join(sorted(profiles))
+        raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=profile_id, known=known))
+    return profiles[profile_id]
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """NAME=VALUE; the value as in TOML, and anything else is text."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise ConfigError(say("--set {given}: write NAME=VALUE, such as --set interval_s=60.", given=text))
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
+
+
+def _wifi(ssid: str, password_file: Path | None, is_open: bool) -> Wifi:
+    if is_open:
+        return Wifi(ssid, None)
+    password = read_password(
+        password_file, "STARTCITY_WIFI_PASSWORD", say("Password of the Wi-Fi network {ssid}", ssid=ssid)
+    )
+    if password is None:
+        raise ConfigError(
+            say(
+                "The Wi-Fi network {ssid} needs a password: --wifi-password-file, STARTCITY_WIFI_PASSWORD, or a terminal "
+                "to type it. If it has none, say --open-network.",
+                ssid=ssid,
+            )
+        )
+    return Wifi(ssid, password)
+
+
+def _broker(
+    gateway: Config | None, host: str | None, port: int | None, user: str | None, password_file: Path | None
+) -> Broker:
+    if host is None:
+        host = gateway.nodes_broker.host if gateway is not None else None
+        if host is None or _is_loopback(host):
+            raise ConfigError(say("Write --mqtt-host: the gateway's name or address in the network of the nodes."))
+    if port is None:
+        port = gateway.nodes_broker.port if gateway is not None else 1883
+    password = read_password(password_file, "STARTCITY_MQTT_PASSWORD", None) if user is not None else None
+    return Broker(host, port, user, password)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _registry(gateway: Config) -> Registry:
+    if not gateway.data.is_dir():
+        raise ConfigError(
+            say("{folder} does not exist: make the gateway with `startcity gateway init` first.", folder=gateway.data)
+        )
+    return Registry.open(gateway.data / "registry.sqlite")
+
+
+def _register(
+    gateway: Config,
+    node_id: NodeId,
+    profile_id: str,
+    generation: int,
+    root: bytes,
+    name: str | None,
+    place: str | None,
+    replace: bool,
+) -> None:
+    with _registry(gateway) as registry:
+        known = {(n.node_id, n.generation): n for n in registry.nodes()}.get((node_id, generation))
+        record = NodeRecord(
+            node_id=node_id,
+            profile=profile_id,
+            generation=generation,
+            root=root,
+            name=name if name is not None else (known.name if known else ""),
+            place=place if place is not None else (known.place if known else ""),
+        )
+        registry.add_node(record, replace_root=replace)

@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity profile`: check and read device profiles."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from device_profiles import Measurement, Profile, find_mistakes, load_captures, load_profiles
+from startcity.translated import TranslatedGroup, lang_option
+from startcity.words import language, say
+
+_FOLDER_OPTION = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of a city's own profiles. Default: the shipped ones.",
+)
+
+
+@click.group("profile", cls=TranslatedGroup)
+@lang_option
+def group() -> None:
+    """Check and read device profiles."""
+
+
+@group.command("check")
+@click.argument("profile_id", metavar="[PROFILE]", required=False)
+@click.option(
+    "--all", "check_all", is_flag=True, help="Check every profile of the folder (the default without PROFILE)."
+)
+@_FOLDER_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: profiles, captures, errors.")
+@lang_option
+def check(profile_id: str | None, check_all: bool, folder: Path | None, as_json: bool) -> None:
+    """Check profiles and captures; each mistake is shown with file, line, key and what to write. Exit code 1 if there is one.
+
+    \b
+    Examples:
+      startcity profile check --all
+      startcity profile check parking-qmc5883l
+      startcity profile check --all --json --folder my-profiles
+    """
+    if profile_id is not None and check_all:
+        raise click.UsageError(say("Give a profile or --all, not both."))
+    profiles, captures_count, mistakes = find_mistakes(folder)
+    if profile_id is not None:
+        profiles = [profile for profile in profiles if profile.id == profile_id]
+        mistakes = [mistake for mistake in mistakes if profile_id in (mistake.file.parent.name, mistake.key)]
+        if not profiles and not mistakes:
+            raise click.UsageError(_unknown(profile_id, folder))
+        captures_count = sum(len(load_captures(profile)) for profile in profiles) if not mistakes else 0
+    if as_json:
+        errors = [{"file": str(m.file), "line": m.line, "key": m.key, "advice": m.advice} for m in mistakes]
+        click.echo(json.dumps({"profiles": len(profiles), "captures": captures_count, "errors": errors}))
+    else:
+        for mistake in mistakes:
+            click.echo(str(mistake), err=True)
+        counts = {"profiles": len(profiles), "captures": captures_count, "mistakes": len(mistakes)}
+        click.echo(say("{profiles} profiles and {captures} captures read, {mistakes} mistakes.", **counts))
+    sys.exit(1 if mistakes else 0)
+
+
+@group.command("list")
+@_FOLDER_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@lang_option
+def list_(folder: Path | None, as_json: bool) -> None:
+    """List the profiles: id, version and name.
+
+    \b
+    Examples:
+      startcity profile list
+      startcity profile list --lang it
+    """
+    profiles = load_profiles(folder).values()
+    if as_json:
+        rows = [{"id": p.id, "version": p.version, "family": p.family, "name": _name(p)} for p in profiles]
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for profile in profiles:
+        click.echo(f"{profile.id:<28} {profile.version:>3}  {_name(profile)}")
+
+
+@group.command("show")
+@click.argument("profile_id", metavar="PROFILE")
+@_FOLDER_OPTION
+@lang_option
+def show(profile_id: str, folder: Path | None) -> None:
+    """Show a profile: what the device measures, and what can be set.
+
+    \b
+    Examples:
+      startcity profile show parking-qmc5883l
+    """
+    profiles = load_profiles(folder)
+    if profile_id not in profiles:
+        raise click.UsageError(_unknown(profile_id, folder))
+    profile = profiles[profile_id]
+    words = profile.texts[language()]
+    click.echo(f"{profile.id} {profile.version}: {words.name}")
+    click.echo(words.description.strip())
+    click.echo(f"{profile.vendor} {profile.model} ({profile.source})")
+    click.echo("\n" + say("Measurements"))
+    for measurement in profile.measurements.values():
+        if not measurement.is_own:
+            click.echo(f"  {_line_of(measurement)}")
+    click.echo("\n" + say("Settings"))
+    for setting in profile.settings.values():
+        unit = f" {setting.unit}" if setting.unit else ""
+        click.echo(f"  {setting.name} = {setting.default}{unit}  {setting.texts[language()]}")
+
+
+def _line_of(measurement: Measurement) -> str:
+    low = "" if measurement.minimum is None else str(measurement.minimum)
+    high = "" if measurement.maximum is None else str(measurement.maximum)
+    bounds = f" {low}..{high}" if low or high else ""
+    unit = f" {measurement.unit}" if measurement.unit else ""
+    what = f"{measurement.name} ({measurement.kind}{bounds}{unit}, {measurement.lane}, {measurement.deadline_s} s)"
+    return f"{what}  {measurement.texts[language()]}"
+
+
+def _name(profile: Profile) -> str:
+    return profile.texts[language()].name
+
+
+def _unknown(profile_id: str, folder: Path | None) -> str:
+    known = ", ".join(sorted(profile.id for profile in find_mistakes(folder)[0]))
+    return say("There is no profile {profile}. Known: {known}.", profile=profile_id, known=known)

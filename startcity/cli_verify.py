@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity verify`: words in, exit code out. The work is done in `collector/verify.py`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+_path = click.Path(path_type=Path, exists=True)
+
+
+@click.command("verify")
+@click.argument("path", type=_path)
+@click.option("--key", "keys", type=_path, multiple=True, required=True, metavar="GATEWAY.PUB.PEM",
+              help="A gateway's public key; may be repeated.")  # fmt: skip
+@click.option("--collector-key", "collector_keys", type=_path, multiple=True, metavar="COLLECTOR.PUB.PEM",
+              help="A collector's public key: then receipts count as evidence, too.")  # fmt: skip
+@click.option("--evidence", type=_path, multiple=True, help="A file with one signed state or receipt; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+def verify(
+    path: Path, keys: tuple[Path, ...], collector_keys: tuple[Path, ...], evidence: tuple[Path, ...], as_json: bool
+) -> None:
+    """Check a gateway's journal or a collector's archive offline, with public keys only.
+
+    PATH is the journal's folder, the archive's folder, a part of it, or one segment. Says what was proved and what was not.
+
+    Exit codes: 0 everything is intact; 1 something is not, and the first problems are listed with file and position;
+    2 a key or path is not what it should be.
+
+    \b
+    Examples:
+      startcity verify data/archive --key piacenza-01.pub.pem
+      startcity verify data/journal --key gateway.pub.pem --collector-key collector.pub.pem --json
+    """
+    from collector.verify import verify as check  # noqa: PLC0415  (keeps `startcity --help` quick)
+    from gateway_agent.wire.keys import key_id  # noqa: PLC0415
+    from gateway_agent.wire.signer import load_public  # noqa: PLC0415
+
+    gateway_keys = {key_id(key.public_bytes_raw()): key for key in map(load_public, keys)}
+    city_keys = {key_id(key.public_bytes_raw()): key for key in map(load_public, collector_keys)}
+    report = check(path, gateway_keys, city_keys, evidence)
+    click.echo(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
+    sys.exit(0 if report.is_intact else 1)

@@ -1,0 +1,259 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""What the commands of the installers say, in English and in Italian.
+
+The English text is the key, as it stands in the code. A test goes through the commands and fails where an Italian text
+is missing, is left over, or has other placeholders. Errors out of the depth of the programs are English only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import rich_click as click
+
+LANGUAGES = ("it", "en")
+META_KEY = "startcity.language"
+# The order of POSIX, with our own variable before it.
+_VARIABLES = ("STARTCITY_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def language() -> str:
+    """The reader's language: `--lang`, else the first variable that is set; English where it is neither."""
+    context = click.get_current_context(silent=True)
+    if context is not None and META_KEY in context.meta:
+        return str(context.meta[META_KEY])
+    value = next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), "")
+    return "it" if value.lower().startswith("it") else "en"
+
+
+def say(text: str, **values: object) -> str:
+    """`text` in the reader's language, with its placeholders filled."""
+    spoken = ITALIAN.get(text, text) if language() == "it" else text
+    return spoken.format(**values) if values else spoken
+
+
+_PAIRS: tuple[tuple[str, str], ...] = (
+    (
+        "Language of the texts. Default: STARTCITY_LANG, else the system's.",
+        "Lingua dei testi. Se manca: STARTCITY_LANG, altrimenti quella del sistema.",
+    ),
+    ("Examples:", "Esempi:"),
+    (
+        "The field side of a smart city: nodes, gateways and the tools around them.\n\nExit codes: 0 done; 1 "
+        "something that was checked is not right; 2 a person has to change a setting or the command line; 3 "
+        "something that is needed is not there now, try again.",
+        "Il lato campo di una città intelligente: nodi, gateway e i loro strumenti.\n\nCodici d'uscita: 0 "
+        "fatto; 1 una verifica non è riuscita; 2 una persona deve cambiare un'impostazione o il comando; 3 "
+        "manca per ora qualcosa che serve, riprovare.",
+    ),
+    ("Show the version and exit.", "Mostra la versione ed esce."),
+    ("Make, run and look at a gateway.", "Creare, avviare e osservare un gateway."),
+    (
+        "Prepare nodes, and list the nodes that a gateway knows.",
+        "Preparare i nodi ed elencare quelli che un gateway conosce.",
+    ),
+    (
+        "Keep the nodes' masters, and hand roots to gateways.",
+        "Custodire le chiavi madri dei nodi e dare ai gateway le chiavi derivate.",
+    ),
+    ("Check and read device profiles.", "Controllare e leggere i profili dei dispositivi."),
+    (
+        "Receive, verify and keep what the gateways send.",
+        "Ricevere, verificare e conservare ciò che inviano i gateway.",
+    ),
+    (
+        "Check a journal or an archive offline, with public keys only.",
+        "Verificare un giornale o un archivio con le sole chiavi pubbliche.",
+    ),
+    ("Run a city on simulators.", "Far girare una città su simulatori."),
+    (
+        "Make a board a node of this city: key, configuration, registration.\n\nID is the board's base MAC, 12 "
+        "hex digits. With --config the node is registered at that gateway; with --vault its master is kept "
+        "there. Doing it again for the same node changes its settings and keeps its key.",
+        "Fa di una scheda un nodo di questa città: chiave, configurazione, registrazione.\n\nID è il MAC di "
+        "base della scheda, 12 cifre esadecimali. Con --config il nodo viene registrato presso quel gateway; "
+        "con --vault la sua chiave madre resta nel caveau. Ripeterlo per lo stesso nodo ne cambia le "
+        "impostazioni e ne conserva la chiave.",
+    ),
+    (
+        "The device's profile; `startcity profile list` shows them.",
+        "Il profilo del dispositivo; `startcity profile list` li elenca.",
+    ),
+    (
+        "Folder for the node's config.json and key.bin (mode 0600).",
+        "Cartella per config.json e key.bin del nodo (permessi 0600).",
+    ),
+    (
+        "The gateway's configuration, whose registry is used.",
+        "La configurazione del gateway, di cui si usa il registro.",
+    ),
+    ("The vault that makes and keeps the node's master.", "Il caveau che crea e custodisce la chiave madre del nodo."),
+    ("Key generation.", "Generazione delle chiavi."),
+    ("What people call the node.", "Come le persone chiamano il nodo."),
+    ("Where it is.", "Dove si trova."),
+    ("A setting of the profile; may be repeated.", "Un'impostazione del profilo; si può ripetere."),
+    ("The Wi-Fi network's name.", "Il nome della rete Wi-Fi."),
+    (
+        "File with its password. Else STARTCITY_WIFI_PASSWORD, else asked.",
+        "File con la sua password. Altrimenti STARTCITY_WIFI_PASSWORD, altrimenti viene chiesta.",
+    ),
+    (
+        "The network has no password, and the node may join it all the same.",
+        "La rete non ha password, e il nodo può collegarsi lo stesso.",
+    ),
+    (
+        "The gateway's broker as the node reaches it. Default: from the gateway's configuration.",
+        "Il broker del gateway come lo raggiunge il nodo. Se manca: dalla configurazione del gateway.",
+    ),
+    (
+        "Its port. Default: from the gateway's configuration.",
+        "La sua porta. Se manca: dalla configurazione del gateway.",
+    ),
+    ("The broker's user for nodes, if it asks for one.", "L'utente del broker per i nodi, se ne chiede uno."),
+    (
+        "File with that user's password. Else STARTCITY_MQTT_PASSWORD.",
+        "File con la password di quell'utente. Altrimenti STARTCITY_MQTT_PASSWORD.",
+    ),
+    ("What the node prints.", "Che cosa stampa il nodo."),
+    (
+        "The node has a new key: replace the one that the gateway knows.",
+        "Il nodo ha una chiave nuova: sostituire quella che il gateway conosce.",
+    ),
+    (
+        "Give --config (registers at a gateway), --vault (keeps the master), or both.",
+        "Indicare --config (registra presso un gateway), --vault (custodisce la chiave madre), o entrambi.",
+    ),
+    (
+        "{folder}: config.json and key.bin are ready, mode 0600.",
+        "{folder}: config.json e key.bin sono pronti, permessi 0600.",
+    ),
+    ("Node {node} is registered at {gateway}.", "Il nodo {node} è registrato presso {gateway}."),
+    (
+        "No gateway knows the node yet: `startcity vault roots`, then `startcity node import` there.",
+        "Nessun gateway conosce ancora il nodo: `startcity vault roots`, poi là `startcity node import`.",
+    ),
+    (
+        "No vault has the master: keep it with `startcity vault add ID --key {file}`.",
+        "Nessun caveau ha la chiave madre: custodirla con `startcity vault add ID --key {file}`.",
+    ),
+    (
+        "On the board: copy both files beside main.py (docs/node.md), then delete {folder}.",
+        "Sulla scheda: copiare i due file accanto a main.py (docs/node.md), poi cancellare {folder}.",
+    ),
+    (
+        "Register the nodes of a file that `startcity vault roots` has made.",
+        "Registra i nodi di un file creato da `startcity vault roots`.",
+    ),
+    ("{count} nodes are registered at {gateway}.", "{count} nodi sono registrati presso {gateway}."),
+    ("Delete {file} now: it holds keys.", "Cancellare ora {file}: contiene chiavi."),
+    (
+        "List the nodes that a gateway knows, without their keys.",
+        "Elenca i nodi che un gateway conosce, senza le chiavi.",
+    ),
+    ("Print one JSON object.", "Stampa un oggetto JSON."),
+    ("{count} nodes.", "{count} nodi."),
+    ("There is no profile {profile}. Known: {known}.", "Non c'è un profilo {profile}. Quelli noti: {known}."),
+    (
+        "--set {given}: write NAME=VALUE, such as --set interval_s=60.",
+        "--set {given}: scrivere NOME=VALORE, per esempio --set interval_s=60.",
+    ),
+    ("Password of the Wi-Fi network {ssid}", "Password della rete Wi-Fi {ssid}"),
+    (
+        "The Wi-Fi network {ssid} needs a password: --wifi-password-file, STARTCITY_WIFI_PASSWORD, or a "
+        "terminal to type it. If it has none, say --open-network.",
+        "La rete Wi-Fi {ssid} richiede una password: --wifi-password-file, STARTCITY_WIFI_PASSWORD, o un "
+        "terminale per digitarla. Se non ne ha, dire --open-network.",
+    ),
+    (
+        "Write --mqtt-host: the gateway's name or address in the network of the nodes.",
+        "Scrivere --mqtt-host: il nome o l'indirizzo del gateway nella rete dei nodi.",
+    ),
+    (
+        "{folder} does not exist: make the gateway with `startcity gateway init` first.",
+        "{folder} non esiste: creare prima il gateway con `startcity gateway init`.",
+    ),
+    (
+        "{file} holds a password and others may read it: run `chmod 600 {file}`.",
+        "{file} contiene una password e altri possono leggerla: eseguire `chmod 600 {file}`.",
+    ),
+    ("{file} cannot be read: {reason}.", "{file} non si può leggere: {reason}."),
+    (
+        "Keep the nodes' masters, and hand roots to gateways.\n\nA vault is a folder (mode 0700) on a machine "
+        "of the city, best one without a network. Back it up: without it no node can get a new key "
+        "generation.",
+        "Custodire le chiavi madri dei nodi e dare ai gateway le chiavi derivate.\n\nUn caveau è una cartella "
+        "(permessi 0700) su una macchina del Comune, meglio se senza rete. Va salvato in copia: senza, "
+        "nessun nodo può avere una nuova generazione di chiavi.",
+    ),
+    ("Make an empty vault; one that is there is kept.", "Crea un caveau vuoto; se c'è già, resta com'è."),
+    (
+        "{folder} is a new vault, mode 0700. Back it up.",
+        "{folder} è un nuovo caveau, permessi 0700. Farne una copia di sicurezza.",
+    ),
+    ("{folder} is a vault already; it is kept.", "{folder} è già un caveau; resta com'è."),
+    (
+        "Keep a node's master. A node that is there keeps the one it has.",
+        "Custodisce la chiave madre di un nodo. Un nodo che c'è già conserva la sua.",
+    ),
+    ("The vault's folder.", "La cartella del caveau."),
+    (
+        "A key.bin that was made without the vault. Default: a new master.",
+        "Un key.bin creato senza il caveau. Se manca: una nuova chiave madre.",
+    ),
+    ("Node {node} is in the vault.", "Il nodo {node} è nel caveau."),
+    ("Node {node} was in the vault; it keeps its key.", "Il nodo {node} era già nel caveau; conserva la sua chiave."),
+    (
+        "Derive the roots that a gateway gets: all nodes, or only those named. At the gateway: `startcity "
+        "node import`.",
+        "Deriva le chiavi che riceve un gateway: di tutti i nodi, o solo di quelli indicati. Presso il "
+        "gateway: `startcity node import`.",
+    ),
+    ("File to make, mode 0600.", "File da creare, permessi 0600."),
+    (
+        "The vault has no nodes yet: add them with `startcity vault add`.",
+        "Il caveau non ha ancora nodi: aggiungerli con `startcity vault add`.",
+    ),
+    (
+        "{file} exists already: move it away, or choose another file.",
+        "{file} esiste già: spostarlo, o scegliere un altro file.",
+    ),
+    (
+        "{file}: {count} roots of generation {generation}, mode 0600.",
+        "{file}: {count} chiavi della generazione {generation}, permessi 0600.",
+    ),
+    (
+        "Carry it to the gateway, run `startcity node import` there, and delete it.",
+        "Portarlo al gateway, eseguire là `startcity node import` e cancellarlo.",
+    ),
+    (
+        "Check profiles and captures; each mistake is shown with file, line, key and what to write. Exit "
+        "code 1 if there is one.",
+        "Controlla profili e catture; ogni errore è mostrato con file, riga, chiave e che cosa scrivere. "
+        "Codice d'uscita 1 se ce n'è uno.",
+    ),
+    (
+        "Check every profile of the folder (the default without PROFILE).",
+        "Controlla tutti i profili della cartella (come senza PROFILE).",
+    ),
+    (
+        "A folder of a city's own profiles. Default: the shipped ones.",
+        "Una cartella di profili propri della città. Se manca: quelli forniti.",
+    ),
+    ("Print one JSON object: profiles, captures, errors.", "Stampa un oggetto JSON: profiles, captures, errors."),
+    ("Give a profile or --all, not both.", "Indicare un profilo o --all, non entrambi."),
+    (
+        "{profiles} profiles and {captures} captures read, {mistakes} mistakes.",
+        "Letti {profiles} profili e {captures} catture, {mistakes} errori.",
+    ),
+    ("List the profiles: id, version and name.", "Elenca i profili: id, versione e nome."),
+    (
+        "Show a profile: what the device measures, and what can be set.",
+        "Mostra un profilo: che cosa misura il dispositivo e che cosa si può impostare.",
+    ),
+    ("Measurements", "Misure"),
+    ("Settings", "Impostazioni"),
+)
+
+ITALIAN: Mapping[str, str] = dict(_PAIRS)

@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity node` makes a board a node: its files, its key, its place in the registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from device_profiles import load_profiles
+from gateway_agent.config import load_config
+from gateway_agent.registry import NodeRecord, Registry
+from gateway_agent.wire.keys import derive_root
+from tests.support.command_line import mode_of, refuse, startcity, succeed
+
+NODE = "aabbccddee01"
+PASSWORD = "correct horse battery"
+
+
+def add(out: Path, *words: object, env: dict[str, str | None] | None = None, node: str = NODE) -> list[object]:
+    """The words of a `node add` that only needs a place to put the key."""
+    return ["node", "add", node, "--profile", "parking-qmc5883l", "--out", out, "--wifi-ssid", "città", *words]
+
+
+def registered(config: Path) -> list[NodeRecord]:
+    with Registry.open(load_config(config).data / "registry.sqlite") as registry:
+        return registry.nodes()
+
+
+def test_a_node_gets_its_files_and_the_gateway_its_root(tmp_path: Path, gateway: Path, vault: Path) -> None:
+    """config.json and key.bin are 0600, the root is the master's, the broker comes from the gateway's configuration."""
+    out = tmp_path / "node01"
+    words = add(out, "--config", gateway, "--vault", vault, "--place", "Piazza Cavalli", "--set", "heartbeat_s=120")
+    output = succeed(*words, env={"STARTCITY_WIFI_PASSWORD": PASSWORD})
+    assert {path.name: mode_of(path) for path in out.iterdir()} == {"config.json": "0600", "key.bin": "0600"}
+    assert mode_of(out) == "0700"
+    master = (out / "key.bin").read_bytes()
+    config = json.loads((out / "config.json").read_text())
+    assert config["settings"]["heartbeat_s"] == 120
+    assert config["measurements"]["occupied"] == [None, "b", 0, "record", 5]
+    assert {
+        key: config[key] for key in ("node", "profile", "app", "wifi", "open_networks", "mqtt", "generation", "log")
+    } == {
+        "node": NODE,
+        "profile": "parking-qmc5883l",
+        "app": "parking",
+        "wifi": [{"ssid": "città", "password": PASSWORD}],
+        "open_networks": [],
+        "mqtt": {"host": "192.0.2.10", "port": 1885, "user": None, "password": None},
+        "generation": 0,
+        "log": "info",
+    }
+    root = derive_root(master, 0)
+    assert registered(gateway) == [NodeRecord(bytes.fromhex(NODE), "parking-qmc5883l", 0, root, "", "Piazza Cavalli")]
+    for secret in (PASSWORD, master.hex(), root.hex()):
+        assert secret not in output
+
+
+def test_the_password_is_no_option_and_in_no_help(tmp_path: Path) -> None:
+    """Command lines are public (`ps`): no option takes a password itself."""
+    options = [word for word in succeed("node", "add", "--help").split() if word.startswith("--")]
+    assert [word for word in options if "password" in word] == ["--wifi-password-file", "--mqtt-password-file"]
+    refused = startcity(*add(tmp_path / "n", "--wifi-password", PASSWORD))
+    assert refused.exit_code == 2
+
+
+def test_the_password_comes_from_a_private_file(tmp_path: Path, vault: Path) -> None:
+    """The editor's last newline is not part of it; a file that others may read is refused."""
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    file.chmod(0o644)
+    words = add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw.example.org", "--wifi-password-file", file)
+    assert "chmod 600" in refuse(*words)
+    file.chmod(0o600)
+    assert PASSWORD not in succeed(*words)
+    assert json.loads((tmp_path / "n" / "config.json").read_text())["wifi"][0]["password"] == PASSWORD
+
+
+def test_without_a_password_and_a_terminal_it_says_what_to_do(tmp_path: Path, vault: Path) -> None:
+    """Nothing is made, and both ways out are named."""
+    output = refuse(*add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw.example.org"))
+    assert "STARTCITY_WIFI_PASSWORD" in output
+    assert "--open-network" in output
+    assert not (tmp_path / "n").exists()
+
+
+def test_an_open_network_is_joined_only_when_it_is_said(tmp_path: Path, vault: Path) -> None:
+    """--open-network lists the network as open and asks for no password."""
+    succeed(*add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw.example.org", "--open-network"))
+    config = json.loads((tmp_path / "n" / "config.json").read_text())
+    assert (config["wifi"], config["open_networks"]) == ([], ["città"])
+
+
+def test_doing_it_again_keeps_the_key_and_changes_the_settings(tmp_path: Path, gateway: Path) -> None:
+    """A second run for the same folder is a change of settings, with the name kept; a new folder would be a new key."""
+    words = add(tmp_path / "n", "--config", gateway, "--open-network")
+    succeed(*words, "--name", "Stall 1")
+    master = (tmp_path / "n" / "key.bin").read_bytes()
+    succeed(*words, "--place", "Via Roma", "--log", "debug")
+    assert (tmp_path / "n" / "key.bin").read_bytes() == master
+    assert json.loads((tmp_path / "n" / "config.json").read_text())["log"] == "debug"
+    assert [(n.name, n.place) for n in registered(gateway)] == [("Stall 1", "Via Roma")]
+    again = add(tmp_path / "other", "--config", gateway, "--open-network")
+    assert "registered with another key" in refuse(*again)
+    succeed(*again, "--replace")
+    assert registered(gateway)[0].root == derive_root((tmp_path / "other" / "key.bin").read_bytes(), 0)
+
+
+def test_the_vault_s_key_is_used_for_a_node_that_it_has(tmp_path: Path, vault: Path) -> None:
+    """A board that was wiped gets its old key again; a folder with another key is refused and kept."""
+    words = ("--vault", vault, "--mqtt-host", "gw.example.org", "--open-network")
+    succeed(*add(tmp_path / "a", *words))
+    succeed(*add(tmp_path / "b", *words))
+    assert (tmp_path / "a" / "key.bin").read_bytes() == (tmp_path / "b" / "key.bin").read_bytes()
+    (tmp_path / "b" / "key.bin").write_bytes(bytes(16))
+    assert "the vault has another key" in refuse(*add(tmp_path / "b", *words))
+    assert (tmp_path / "b" / "key.bin").read_bytes() == bytes(16)
+
+
+def test_a_gateway_takes_the_roots_of_a_vault_elsewhere(tmp_path: Path, gateway: Path, vault: Path) -> None:
+    """`vault roots` and `node import` register the same root as `node add` would, for any generation."""
+    succeed(
+        *add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw.example.org", "--open-network", "--name", "Stall 1")
+    )
+    succeed("vault", "roots", "--vault", vault, "--generation", "1", "--out", tmp_path / "roots.json")
+    output = succeed("node", "import", tmp_path / "roots.json", "--config", gateway)
+    root = derive_root((tmp_path / "n" / "key.bin").read_bytes(), 1)
+    assert registered(gateway) == [NodeRecord(bytes.fromhex(NODE), "parking-qmc5883l", 1, root, "Stall 1", "")]
+    assert root.hex() not in output
+    rows = json.loads(succeed("node", "list", "--config", gateway, "--json"))
+    assert rows == [{"node": NODE, "profile": "parking-qmc5883l", "generation": 1, "name": "Stall 1", "place": ""}]
+    assert root.hex() not in succeed("node", "list", "--config", gateway)
+
+
+@pytest.mark.parametrize(
+    ("node", "words", "says"),
+    [
+        ("aabbccddee", [], "12 hex digits"),
+        ("aa:bb-cc:dd:ee:01", [], "12 hex digits"),
+        ("01005e000001", [], "group address"),
+        (NODE, ["--profile", "parking"], "There is no profile parking. Known: parking-qmc5883l"),
+        (NODE, ["--set", "heartbeat_s=1"], "write 10 s or more"),
+        (NODE, ["--set", "heartbeat=60"], "does not have it; it has:"),
+        (NODE, ["--set", "heartbeat_s"], "write NAME=VALUE"),
+        (NODE, ["--wifi-ssid", "x" * 33], "1 to 32 bytes"),
+    ],
+)
+def test_a_mistake_makes_nothing(tmp_path: Path, gateway: Path, node: str, words: list[str], says: str) -> None:
+    """Every mistake is said in plain words, before any file or record is made."""
+    assert says in refuse(*add(tmp_path / "n", "--config", gateway, "--open-network", *words, node=node))
+    assert not (tmp_path / "n").exists()
+    assert registered(gateway) == []
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 64, "tab\tinside", "accenté-password"])
+def test_a_password_that_no_access_point_accepts_is_refused_without_showing_it(
+    tmp_path: Path, vault: Path, password: str
+) -> None:
+    """The refusal says what a password may be, and not what it was."""
+    words = add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw.example.org")
+    output = refuse(*words, env={"STARTCITY_WIFI_PASSWORD": password})
+    assert "the Wi-Fi password has" in output
+    assert password not in output
+
+
+def test_a_loopback_broker_is_no_address_for_a_node(tmp_path: Path) -> None:
+    """The gateway's own 127.0.0.1 is never copied into a node's configuration."""
+    config = tmp_path / "gateway.toml"
+    succeed("gateway", "init", "--id", "p", "--config", config)
+    assert "Write --mqtt-host" in refuse(*add(tmp_path / "n", "--config", config, "--open-network"))
+    succeed(*add(tmp_path / "n", "--config", config, "--open-network", "--mqtt-host", "127.0.0.1"))
+
+
+def test_without_gateway_and_vault_there_is_nothing_to_do(tmp_path: Path) -> None:
+    """A key that nobody keeps is not made."""
+    assert "Give --config" in refuse(*add(tmp_path / "n", "--open-network"))
+
+
+def test_a_broken_key_file_is_refused(tmp_path: Path, vault: Path) -> None:
+    """A key.bin of another length is named, and not overwritten."""
+    words = add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw.example.org", "--open-network")
+    succeed(*words)
+    (tmp_path / "n" / "key.bin").write_bytes(b"short")
+    assert "has 5 bytes, a node's key has 16" in refuse(*words)
+
+
+def test_import_of_something_else_is_refused(tmp_path: Path, gateway: Path) -> None:
+    """Not a hand-over, one of another form, one that others may read: each is named and nothing is registered."""
+    file = tmp_path / "roots.json"
+    file.write_text('{"format": "startcity roots 1", "generation": 0, "nodes": [{"node": "zz"}]}')
+    file.chmod(0o600)
+    assert "is not a file of `startcity vault roots`" in refuse("node", "import", file, "--config", gateway)
+    file.write_text('{"format": "startcity roots 2", "generation": 0, "nodes": []}')
+    assert "'startcity roots 2'" in refuse("node", "import", file, "--config", gateway)
+    file.chmod(0o640)
+    assert "chmod 600" in refuse("node", "import", file, "--config", gateway)
+    assert registered(gateway) == []
+
+
+def test_every_shipped_profile_makes_a_configuration(tmp_path: Path, vault: Path) -> None:
+    """No profile in the tree is one that `node add` cannot use."""
+    for index, profile in enumerate(load_profiles()):
+        words = ["--vault", vault, "--wifi-ssid", "s", "--open-network", "--mqtt-host", "h"]
+        succeed("node", "add", f"aabbccddee{index:02x}", "--profile", profile, "--out", tmp_path / profile, *words)
+        assert json.loads((tmp_path / profile / "config.json").read_text())["profile"] == profile

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The vault keeps masters: private, whole, never changed by accident, never shown."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+from gateway_agent.model import NodeId
+from gateway_agent.wire.keys import derive_root
+from tests.support.command_line import mode_of, refuse, succeed
+from tools.vault import Vault
+
+ADD = ("--profile", "parking-qmc5883l")
+
+
+def masters(vault: Path) -> dict[str, str]:
+    return {node: entry["master"] for node, entry in json.loads((vault / "vault.json").read_text())["nodes"].items()}
+
+
+def test_a_vault_is_private_and_its_masters_are_random(vault: Path) -> None:
+    """Folder 0700, files 0600, 16 bytes each and no two alike, nothing of them on the screen or in a repr."""
+    output = "".join(succeed("vault", "add", f"aabbccddee{i:02x}", "--vault", vault, *ADD) for i in range(4))
+    assert mode_of(vault) == "0700"
+    assert {path.name: mode_of(path) for path in vault.iterdir()} == {"vault.json": "0600", "vault.lock": "0600"}
+    found = masters(vault)
+    assert len(set(found.values())) == 4
+    assert {len(master) for master in found.values()} == {32}
+    shown = output + repr(Vault.open(vault).nodes()) + repr(Vault.open(vault).roots(0))
+    assert [master for master in found.values() if master in shown] == []
+    roots = [derive_root(bytes.fromhex(master), 0).hex() for master in found.values()]
+    assert [root for root in roots if root in shown] == []
+
+
+def test_a_second_init_keeps_the_nodes(vault: Path) -> None:
+    """Doing it again changes no byte."""
+    succeed("vault", "add", "aabbccddee01", "--vault", vault, *ADD)
+    before = (vault / "vault.json").read_bytes()
+    assert "it is kept" in succeed("vault", "init", vault)
+    assert (vault / "vault.json").read_bytes() == before
+
+
+def test_adding_a_node_again_keeps_its_master(vault: Path) -> None:
+    """Name and place may change, and what is not said stays; the master does not change."""
+    succeed("vault", "add", "aabbccddee01", "--vault", vault, *ADD, "--name", "Stall 1")
+    before = masters(vault)
+    succeed("vault", "add", "AA-BB-CC-DD-EE-01", "--vault", vault, *ADD, "--place", "Via Roma")
+    assert masters(vault) == before
+    entry = Vault.open(vault).nodes()[NodeId(bytes.fromhex("aabbccddee01"))]
+    assert (entry.name, entry.place) == ("Stall 1", "Via Roma")
+
+
+def test_a_key_made_elsewhere_can_be_kept_and_not_swapped(vault: Path, tmp_path: Path) -> None:
+    """--key takes a node's key.bin; another key for the same node is refused."""
+    key = tmp_path / "key.bin"
+    key.write_bytes(bytes(range(16)))
+    key.chmod(0o600)
+    succeed("vault", "add", "aabbccddee01", "--vault", vault, *ADD, "--key", key)
+    assert masters(vault) == {"aabbccddee01": bytes(range(16)).hex()}
+    key.write_bytes(bytes(16))
+    assert "the vault has another key" in refuse("vault", "add", "aabbccddee01", "--vault", vault, *ADD, "--key", key)
+    key.write_bytes(bytes(15))
+    assert "16 bytes, not 15" in refuse("vault", "add", "aabbccddee02", "--vault", vault, *ADD, "--key", key)
+    assert masters(vault) == {"aabbccddee01": bytes(range(16)).hex()}
+
+
+def test_roots_are_those_of_the_generation_and_hold_no_master(vault: Path, tmp_path: Path) -> None:
+    """The hand-over is 0600, has the nodes asked for, and nothing that leads back to a master."""
+    for node in ("aabbccddee01", "aabbccddee02", "aabbccddee03"):
+        succeed("vault", "add", node, "--vault", vault, *ADD)
+    out = tmp_path / "roots.json"
+    succeed("vault", "roots", "aabbccddee03", "aabbccddee01", "--vault", vault, "--generation", "7", "--out", out)
+    assert mode_of(out) == "0600"
+    text, found = out.read_text(), masters(vault)
+    content = json.loads(text)
+    assert content["generation"] == 7
+    assert {entry["node"]: entry["root"] for entry in content["nodes"]} == {
+        node: derive_root(bytes.fromhex(found[node]), 7).hex() for node in ("aabbccddee01", "aabbccddee03")
+    }
+    assert [master for master in found.values() if master in text] == []
+    assert "exists already" in refuse("vault", "roots", "--vault", vault, "--out", out)
+
+
+def test_what_is_not_there_is_named(vault: Path, tmp_path: Path) -> None:
+    """No vault, no nodes, an unknown node."""
+    out = ("--out", tmp_path / "r.json")
+    assert "startcity vault init" in refuse("vault", "roots", "--vault", tmp_path / "none", *out)
+    assert "no nodes yet" in refuse("vault", "roots", "--vault", vault, *out)
+    assert "is not in the vault" in refuse("vault", "roots", "aabbccddee09", "--vault", vault, *out)
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_vault_that_others_may_read_or_that_is_damaged_is_refused(vault: Path) -> None:
+    """Each refusal says what to do, and the file stays as it is."""
+    vault.chmod(0o750)
+    assert f"chmod 700 {vault}" in refuse("vault", "add", "aabbccddee01", "--vault", vault, *ADD)
+    vault.chmod(0o700)
+    (vault / "vault.json").chmod(0o644)
+    assert "chmod 600" in refuse("vault", "add", "aabbccddee01", "--vault", vault, *ADD)
+    (vault / "vault.json").chmod(0o600)
+    (vault / "vault.json").write_text('{"format": "startcity vault 1", "nodes": {"aabb')
+    assert "restore it from the backup" in refuse("vault", "add", "aabbccddee01", "--vault", vault, *ADD)
+    assert (vault / "vault.json").read_text().endswith("aabb")
+
+
+def test_two_writers_lose_nothing_of_one_another(vault: Path) -> None:
+    """Forty nodes added from four threads, each with its own open vault, are all there."""
+
+    def add_ten(first: int) -> None:
+        for i in range(first, first + 10):
+            Vault.open(vault).add(NodeId(bytes((2, 0, 0, 0, 0, i))), profile="p", name=None, place=None)
+
+    threads = [threading.Thread(target=add_ten, args=(first,)) for first in (0, 10, 20, 30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Vault.open(vault).nodes()) == 40

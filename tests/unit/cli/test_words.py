@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The installers' texts exist in Italian and in English."""
+
+from __future__ import annotations
+
+import ast
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rich_click as click
+
+import startcity
+from startcity import cli_node, cli_profile, cli_vault
+from startcity.root import WORDS, root
+from startcity.translated import help_parts
+from startcity.words import ITALIAN, language, say
+from tests.support.command_line import succeed
+
+SPOKEN_BY = ("cli_node.py", "cli_profile.py", "cli_vault.py", "secrets_in.py", "translated.py")
+
+
+def helps_of(command: click.Command) -> Iterator[str]:
+    yield help_parts(command.help or "")[0]
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.help:
+            yield parameter.help
+    for child in getattr(command, "commands", {}).values():
+        yield from helps_of(child)
+
+
+def said_in(path: Path) -> Iterator[str]:
+    """Every text that stands in a `say(...)`, or in a variable named `text` that goes into one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "id", "") == "say"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield str(node.args[0].value)
+        if (
+            isinstance(node, ast.Assign)
+            and getattr(node.targets[0], "id", "") == "text"
+            and isinstance(node.value, ast.IfExp)
+        ):
+            for branch in (node.value.body, node.value.orelse):
+                assert isinstance(branch, ast.Constant)
+                yield str(branch.value)
+
+
+def english_texts() -> set[str]:
+    here = Path(startcity.__file__).parent
+    texts = {
+        text for command in (root, cli_node.group, cli_profile.group, cli_vault.group) for text in helps_of(command)
+    }
+    texts |= {word.short_help for word in WORDS.values()}
+    return texts | {text for name in SPOKEN_BY for text in said_in(here / name)}
+
+
+def placeholders(text: str) -> set[str | None]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+
+
+def test_every_text_has_its_italian_and_no_italian_is_left_over() -> None:
+    """The catalogue fits the code exactly."""
+    texts = english_texts()
+    assert sorted(texts - set(ITALIAN)) == []
+    assert sorted(set(ITALIAN) - texts) == []
+
+
+def test_both_languages_have_the_same_placeholders() -> None:
+    """No value is lost in translation, and none is asked for that is not given."""
+    assert {english for english, italian in ITALIAN.items() if placeholders(english) != placeholders(italian)} == set()
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"STARTCITY_LANG": "it", "LANG": "en_GB.UTF-8"}, "it"),
+        ({"LC_ALL": "it_IT.UTF-8", "LANG": "en_GB.UTF-8"}, "it"),
+        ({"LANG": "it_IT.UTF-8"}, "it"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"STARTCITY_LANG": "", "LANG": "it"}, "it"),
+        ({}, "en"),
+    ],
+)
+def test_the_language_is_the_first_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str
+) -> None:
+    """STARTCITY_LANG, then POSIX's own order, then English."""
+    for name in ("STARTCITY_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert language() == expected
+    assert say("{count} nodes.", count=2) == {"it": "2 nodi.", "en": "2 nodes."}[expected]
+
+
+def test_the_option_beats_the_environment_at_every_place(tmp_path: Path) -> None:
+    """`--lang` counts at the root, at the group and at the command, for messages and for help pages."""
+    for number, words in enumerate(
+        (("--lang", "it", "vault", "init"), ("vault", "--lang", "it", "init"), ("vault", "init", "--lang", "it"))
+    ):
+        assert "è un nuovo caveau" in succeed(*words, tmp_path / str(number))
+    page = succeed("node", "--lang", "it", "add", "--help")
+    assert "Fa di una scheda un nodo" in page
+    assert "Esempi:" in page
+    assert "Make a board a node" in succeed("node", "add", "--help")

@@ -1,0 +1,201 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""A disk that refuses: at any call, for any reason, the journal says so, loses nothing acknowledged, and goes on."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from gateway_agent.journal import Journal, JournalFull, JournalUnavailable
+from gateway_agent.model import Lane, SealedBatch
+from tests.support.journal_batches import BatchMaker, receipt_for
+from tests.support.journal_campaign import read_all
+from tests.support.power_cut_files import PowerCutFiles
+from tests.unit.journal.journal_cases import fill, open_journal
+
+ROOT = Path("/data/journal")
+
+
+class FailsOnce:
+    """Fails the n-th call that changes something (or with `reads`, that looks), and no other."""
+
+    def __init__(self, nth: int, number: int, reads: bool = False) -> None:
+        self.left = nth
+        self.number = number
+        self.reads = reads
+        self.happened = ""
+
+    def __call__(self, operation: str, path: Path | None) -> int | None:
+        if (operation in ("read", "size_bytes", "list_directory", "open_append")) != self.reads:
+            return None
+        self.left -= 1
+        if self.left:
+            return None
+        self.happened = f"{operation} {path}"
+        return self.number
+
+
+def _append_patiently(journal: Journal, maker: BatchMaker, count: int) -> tuple[list[SealedBatch], int]:
+    """Append batch by batch, sealing anew after an error as the gateway does."""
+    batches: list[SealedBatch] = []
+    failures = 0
+    while len(batches) < count:
+        group = maker.group(journal, Lane.RECORD, 1)
+        try:
+            journal.append(group)
+        except JournalUnavailable:
+            failures += 1
+            continue
+        batches += group
+    return batches, failures
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EMFILE])
+def test_an_error_in_any_write_or_sync_costs_no_acknowledged_batch(number: int) -> None:
+    """Fail the n-th change of a run, for every n: appends go on, and everything acknowledged is there once, in order,
+    in the running journal and after a restart with cold caches."""
+    for nth in range(1, 200):
+        maker = BatchMaker(nth)
+        disk = PowerCutFiles(nth)
+        journal = open_journal(ROOT, maker, disk)
+        fails = FailsOnce(nth, number)
+        disk.fail = fails
+        batches, failures = _append_patiently(journal, maker, 25)
+        assert failures <= 1
+        expected = [batch.batch for batch in batches]
+        assert [item.batch for item in read_all(journal, Lane.RECORD)] == expected, fails.happened
+        journal.close()
+        again = open_journal(ROOT, maker, disk.after_cut(nth))
+        assert [item.batch for item in read_all(again, Lane.RECORD)] == expected, fails.happened
+        if not fails.happened:
+            return
+    raise AssertionError("the run has more steps than were tried")
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_an_error_while_opening_is_named_and_opening_again_works(reads: bool) -> None:
+    """Fail the n-th call of a recovery with work to do, for every n: JournalUnavailable or success, and nothing lost."""
+    for nth in range(1, 200):
+        maker = BatchMaker(7)
+        disk = PowerCutFiles(7)
+        journal = open_journal(ROOT, maker, disk)
+        batches = fill(journal, maker, Lane.RECORD, 12) + fill(journal, maker, Lane.ALARM, 2)
+        handle = disk.open_append(ROOT / "record" / journal._logs[Lane.RECORD].path(3).name)
+        disk.append(handle, b"SCe1torn")
+        disk.sync(handle)
+        journal.close()
+        fails = FailsOnce(nth, errno.EIO, reads)
+        disk.fail = fails
+        try:
+            again = open_journal(ROOT, maker, disk)
+        except JournalUnavailable:
+            again = open_journal(ROOT, maker, disk)
+        assert [item.batch for item in read_all(again, Lane.RECORD)] == [batch.batch for batch in batches[:12]]
+        assert [item.batch for item in read_all(again, Lane.ALARM)] == [batch.batch for batch in batches[12:]]
+        again.close()
+        if not fails.happened:
+            return
+    raise AssertionError("the run has more steps than were tried")
+
+
+def test_a_failed_append_reuses_its_number_and_its_segment_is_void(tmp_path: Path) -> None:
+    """After a failed sync the same number is sealed anew, in another segment, and the first writing never shows."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    fill(journal, maker, Lane.RECORD, 2)
+    disk.fail = FailsOnce(1, errno.EIO)  # the append itself writes all the same, up to some byte
+    disk.fail = lambda operation, path: errno.EIO if operation == "sync" else None
+    void = maker.group(journal, Lane.RECORD, 2)
+    with pytest.raises(JournalUnavailable, match="injected into sync"):
+        journal.append(void)
+    assert journal.head(Lane.RECORD).number == 2
+    assert journal.is_segment_start(Lane.RECORD)
+    assert journal.counters.failed_appends == 1
+    disk.fail = lambda operation, path: None
+    batches = fill(journal, maker, Lane.RECORD, 1)
+    assert batches[0].number == void[0].number == 3
+    for _ in range(2):
+        stored = read_all(journal, Lane.RECORD)
+        assert [item.number for item in stored] == [1, 2, 3]
+        assert stored[-1].batch == batches[0].batch
+        journal.close()
+        journal = open_journal(ROOT, maker, disk)
+    received = journal.recovery.received
+    for kid, _, ranges in void[1].received:
+        for low, high in ranges:
+            assert not any(start <= low <= high <= end for start, end in received[kid][1])
+
+
+def test_a_full_disk_is_called_full_and_receipted_segments_make_room() -> None:
+    """ENOSPC raises JournalFull, deletes what the city has, and the next append finds room."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    batches = fill(journal, maker, Lane.RECORD, 40)
+    journal.note_receipt(receipt_for(batches[29]), b"raw")
+    segments = journal.usage().segments
+    disk.fail = lambda operation, path: (
+        errno.ENOSPC if operation == "append" and journal.usage().segments == segments else None
+    )
+    with pytest.raises(JournalFull):
+        fill(journal, maker, Lane.RECORD, 1)
+    assert journal.counters.deleted_segments >= 1
+    batches += fill(journal, maker, Lane.RECORD, 1)
+    stored = [item.batch for item in read_all(journal, Lane.RECORD)]
+    assert stored == [batch.batch for batch in batches[-len(stored) :]]
+    assert len(stored) >= 11
+
+
+def test_a_snapshot_that_fails_does_not_fail_the_append() -> None:
+    """received.snap is a help: if it cannot be written it is counted, and taken again later."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    disk.fail = lambda operation, path: errno.EIO if path is not None and path.name == "received.new" else None
+    fill(journal, maker, Lane.RECORD, 30)
+    assert journal.counters.failed_snapshots > 0
+    disk.fail = lambda operation, path: None
+    fill(journal, maker, Lane.RECORD, 1)
+    assert journal.counters.snapshots == 1
+
+
+def test_a_bad_block_costs_the_batches_on_it() -> None:
+    """A block that can never be read again is damage, not the end: the rest of the segment is salvaged."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    batches = fill(journal, maker, Lane.TREND, 12, 2_000)
+    path = journal._logs[Lane.TREND].path(journal._logs[Lane.TREND].segments[0].serial)
+    honest = disk.read
+
+    def read(file: Path, offset: int = 0, size_bytes: int = -1) -> bytes:
+        end = offset + size_bytes if size_bytes >= 0 else disk.size_bytes(file)
+        if file == path and offset < 300 < end:
+            raise OSError(errno.EIO, "bad block")
+        return honest(file, offset, size_bytes)
+
+    disk._file(path).current[:] += bytes(9_000)  # so that the file has more than one block
+    journal._logs[Lane.TREND].segments[0].size_bytes = len(disk._file(path).current)
+    disk.read = read  # type: ignore[method-assign]
+    stored = read_all(journal, Lane.TREND)
+    assert [item.number for item in stored] == list(range(stored[0].number, 13))
+    assert stored[0].is_gap
+    assert [item.batch for item in stored if not item.is_gap] == [b.batch for b in batches[stored[0].number :]]
+
+
+def test_out_of_descriptors_is_not_taken_for_damage() -> None:
+    """EMFILE while reading is Unavailable: nothing is quarantined, nothing replaced."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    fill(journal, maker, Lane.TREND, 5)
+    disk.fail = lambda operation, path: errno.EMFILE if operation == "read" else None
+    with pytest.raises(JournalUnavailable):
+        journal.read_after(Lane.TREND, None, 0, 10, 10_000)
+    disk.fail = lambda operation, path: None
+    assert len(read_all(journal, Lane.TREND)) == 5
+    assert journal.counters.losses == {}

@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The journal compared with lists in memory, over random appends, reads, receipts, failures and restarts."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from gateway_agent.journal import JournalFull, JournalLimits, JournalUnavailable, ReceiptVerdict
+from gateway_agent.model import Lane, SealedBatch
+from tests.support.journal_batches import BatchMaker, receipt_for
+from tests.support.journal_campaign import read_all
+from tests.support.power_cut_files import PowerCutFiles
+from tests.unit.journal.journal_cases import open_journal
+
+ROOT = Path("/data/journal")
+SMALL = JournalLimits(bytes_max=9_600, segment_bytes=1_200)
+lanes = st.sampled_from(list(Lane))
+
+
+class JournalModel(RuleBasedStateMachine):
+    """`model` holds every batch that was ever acknowledged, by lane, in order; `receipted` how many of them."""
+
+    @initialize(seed=st.integers(0, 2**16))
+    def begin(self, seed: int) -> None:
+        self.maker = BatchMaker(seed)
+        self.disk = PowerCutFiles(seed)
+        self.seed = seed
+        self.model: dict[Lane, list[SealedBatch]] = {lane: [] for lane in Lane}
+        self.receipted = dict.fromkeys(Lane, 0)
+        self.journal = open_journal(ROOT, self.maker, self.disk, SMALL)
+
+    @rule(wanted=st.lists(st.tuples(lanes, st.integers(1, 3)), min_size=1, max_size=3, unique_by=lambda item: item[0]))
+    def append(self, wanted: list[tuple[Lane, int]]) -> None:
+        batches = [batch for lane, count in wanted for batch in self.maker.group(self.journal, lane, count)]
+        try:
+            self.journal.append(batches)
+        except JournalFull:
+            unreceipted = sum(len(kept) - self.receipted[lane] for lane, kept in self.model.items())
+            assert unreceipted > 5, "full although the city has nearly everything"
+            return
+        for batch in batches:
+            self.model[batch.lane].append(batch)
+
+    @rule(lane=lanes, number=st.sampled_from([errno.EIO, errno.ENOSPC]), operation=st.sampled_from(["append", "sync"]))
+    def append_on_a_failing_disk(self, lane: Lane, number: int, operation: str) -> None:
+        self.disk.fail = lambda name, path: number if name == operation else None
+        with pytest.raises(JournalUnavailable):
+            self.journal.append(self.maker.group(self.journal, lane, 2))
+        self.disk.fail = lambda name, path: None
+
+    @rule(lane=lanes, share=st.floats(0, 1))
+    def receipt(self, lane: Lane, share: float) -> None:
+        index = int(share * len(self.model[lane]))
+        if not index or self.model[lane][index - 1].instance != self.journal.head(lane).instance:
+            return
+        verdict = self.journal.note_receipt(receipt_for(self.model[lane][index - 1]), b"raw")
+        assert verdict is (ReceiptVerdict.OK if index > self.receipted[lane] else ReceiptVerdict.STALE)
+        self.receipted[lane] = max(index, self.receipted[lane])
+
+    @rule(lane=lanes)
+    def new_instance(self, lane: Lane) -> None:
+        if self.receipted[lane] == len(self.model[lane]):  # so that one count of receipted batches is enough
+            self.journal.new_instance(lane)
+
+    @rule()
+    def restart(self) -> None:
+        self.journal.close()
+        self.journal = open_journal(ROOT, self.maker, self.disk, SMALL)
+        assert self.journal.recovery.damaged_batches == 0
+
+    @rule()
+    def trim(self) -> None:
+        self.journal.trim()
+
+    @invariant()
+    def everything_not_receipted_is_read_once_and_in_order(self) -> None:
+        if not hasattr(self, "journal"):
+            return
+        for lane, kept in self.model.items():
+            stored = [item.batch for item in read_all(self.journal, lane)]
+            wanted = [batch.batch for batch in kept]
+            assert stored == wanted[len(wanted) - len(stored) :]
+            assert len(stored) >= len(wanted) - self.receipted[lane]
+            instance, number = self.journal.unreceipted_from(lane)
+            behind = self.journal.read_after(lane, instance, number, 1_000, 1_000_000)
+            assert [item.batch for item in behind] == wanted[self.receipted[lane] :]
+        assert self.journal.usage().bytes <= SMALL.bytes_max
+
+
+JournalModel.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestJournalModel = JournalModel.TestCase

@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""A mistake in a profile is shown with file, line and key, and with what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from device_profiles import ProfileError, find_mistakes, load_profiles
+from device_profiles.units import PRIMARY, unit_advice
+from tests.support.profile_folder import CAPTURES, PROFILE, line_of, write_profile
+
+# (what is replaced, by what, the line that must be named holds this, key, part of the advice)
+MISTAKES = {
+    "a typo in a key": (
+        'unit = "m"\nexponent = -2',
+        'untit = "m"\nexponent = -2',
+        "untit",
+        "measurement[0].untit",
+        'did you mean "unit"?',
+    ),
+    "a secondary unit": (
+        'unit = "m"\nexponent = -2',
+        'unit = "kWh"\nexponent = -2',
+        '"kWh"',
+        "measurement[0].unit",
+        'unit = "J" (1 kWh is 3,600,000 J)',
+    ),
+    "a missing key": ("version = 3\n", "", "[device]", "device.version", "is missing: write version = 1"),
+    "a missing table": ('[power]\nsource = "battery"\n', "", "#", "power", "write a table [power]"),
+    "a wrong type": (
+        "exponent = -2",
+        'exponent = "two"',
+        '"two"',
+        "measurement[0].exponent",
+        "Expected int, got str; write for example exponent = -2",
+    ),
+    "a word out of the list": (
+        'lane = "record"',
+        'lane = "urgent"',
+        '"urgent"',
+        "measurement[2].lane",
+        'write for example lane = "trend"',
+    ),
+    "a bound finer than the resolution": (
+        "min = -0.15",
+        "min = -0.155",
+        "-0.155",
+        "measurement[0].min",
+        "is not a whole number of steps of 1e-2",
+    ),
+    "bounds the wrong way round": (
+        "min = -0.15",
+        "min = 20",
+        "min = 20",
+        "measurement[0].min",
+        "must be less than max = 12.0",
+    ),
+    "a bound of a boolean": (
+        'kind = "boolean"',
+        'kind = "boolean"\nmax = 1',
+        "max = 1\n",
+        "measurement[2].max",
+        "a boolean has no bounds",
+    ),
+    "an infinite bound": ("max = 12.0", "max = inf", "max = inf", "measurement[0].max", "write a finite number"),
+    "a waveform without a rate": (
+        "rate_hz = 80\n",
+        "",
+        '[[measurement]]\nname = "wave"',
+        "measurement[1].rate_hz",
+        "such as rate_hz = 80",
+    ),
+    "a rate without a waveform": (
+        'name = "level"',
+        'name = "level"\nrate_hz = 80',
+        "rate_hz = 80",
+        "measurement[0].rate_hz",
+        "only a waveform has one",
+    ),
+    "a name twice": (
+        'name = "open"',
+        'name = "level"',
+        'name = "level"\nkind = "boolean"',
+        "measurement[2].name",
+        "stands twice",
+    ),
+    "a name that every node uses": (
+        'name = "open"',
+        'name = "batt"',
+        '"batt"',
+        "measurement[2].name",
+        "choose another name",
+    ),
+    "a name that cannot travel": (
+        'name = "open"',
+        'name = "Open!"',
+        "Open!",
+        "measurement[2].name",
+        'write for example name = "water_level"',
+    ),
+    "an alarm rule that is empty": (
+        "{ equals = true }",
+        "{ }",
+        "{ }",
+        "measurement[2].alarm_when",
+        "at least one of above, below and equals",
+    ),
+    "an alarm rule of another type": (
+        "{ equals = true }",
+        "{ equals = 1 }",
+        "{ equals = 1 }",
+        "measurement[2].alarm_when.equals",
+        "can never be the value of a boolean",
+    ),
+    "a default out of bounds": (
+        "default = 60",
+        "default = 0",
+        "default = 0",
+        "firmware.settings.interval_s.default",
+        "less than min = 1",
+    ),
+    "a setting without a text": (
+        'text_en = "Gain"\n',
+        "",
+        "[firmware.settings.gain]",
+        "firmware.settings.gain.text_en",
+        "is missing",
+    ),
+    "a typo in a setting": (
+        "max = 3600",
+        "maxx = 3600",
+        "maxx",
+        "firmware.settings.interval_s.maxx",
+        'did you mean "max"?',
+    ),
+    "another id than the folder's": (
+        'id = "tank-l1"',
+        'id = "tank-l2"',
+        '"tank-l2"',
+        "device.id",
+        'write id = "tank-l1"',
+    ),
+    "text that is not TOML": ("version = 3", "version = = 3", "version = =", "", "is not TOML"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_names_file_line_key_and_what_to_write(tmp_path: Path, case: str) -> None:
+    """Each mistake is found where it stands."""
+    before, after, at, key, advice = MISTAKES[case]
+    assert PROFILE.count(before) == 1
+    text = PROFILE.replace(before, after)
+    path = write_profile(tmp_path, text)
+    with pytest.raises(ProfileError) as caught:
+        load_profiles(tmp_path)
+    error = caught.value
+    assert (error.file, error.line, error.key) == (path, line_of(text, at), key)
+    assert advice in error.advice
+    assert str(error).startswith(f"{path}:{error.line}: ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "at", "key"),
+    [
+        ('raw = "ffff"', 'raw = "fff"', '"fff"', "capture[1].raw"),
+        ('error = "no echo"\n', "", '[[capture]]\nname = "the probe', "capture[1]"),
+        ('raw = "01 f4"', 'raw = "01 f4"\nerror = "x"', "[[capture]]", "capture[0]"),
+        ("{ level = 500 }", "{ }", "expect = { }", "capture[0].expect"),
+        ("{ level = 500 }", "{ lewel = 500 }", "lewel", "capture[0].expect.lewel"),
+        ("the probe is unplugged", "half full", 'name = "half full"\nraw = "ffff"', "capture[1].name"),
+    ],
+)
+def test_a_mistake_in_captures_has_its_place_too(tmp_path: Path, before: str, after: str, at: str, key: str) -> None:
+    """captures.toml is checked like the profile."""
+    text = CAPTURES.replace(before, after)
+    path = write_profile(tmp_path, captures=text)
+    (error,) = find_mistakes(tmp_path)[2]
+    assert (error.file, error.line, error.key) == (path.with_name("captures.toml"), line_of(text, at), key)
+
+
+def test_the_check_goes_on_after_a_mistake(tmp_path: Path) -> None:
+    """One broken device hides neither the others nor its own further mistakes."""
+    write_profile(tmp_path)
+    two = PROFILE.replace("min = -0.15", "min = -0.155").replace('kind = "boolean"', 'kind = "boolean"\nmax = 1')
+    write_profile(tmp_path, two.replace("tank-l1", "tank-l3"), name="tank-l3")
+    write_profile(tmp_path, "nonsense", captures=None, name="tank-l4")
+    profiles, captures_count, mistakes = find_mistakes(tmp_path)
+    assert [profile.id for profile in profiles] == ["tank-l1"]
+    assert captures_count == 4
+    assert [mistake.file.parent.name for mistake in mistakes] == ["tank-l3", "tank-l3", "tank-l4", "tank-l4"]
+
+
+def test_a_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
+    """A profile saved in another encoding is refused with the line of the first bad byte."""
+    path = write_profile(tmp_path)
+    path.write_bytes(path.read_bytes().replace("non è".encode(), b"non \xe8"))
+    with pytest.raises(ProfileError, match="save the file as UTF-8") as caught:
+        load_profiles(tmp_path)
+    assert caught.value.line == line_of(PROFILE, "non è")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A wrong folder in the configuration is a mistake, not an empty list of profiles."""
+    with pytest.raises(ProfileError, match="elsewhere"):
+        load_profiles(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("unit", "instead"),
+    [
+        ("kWh", '"J"'),
+        ("mV", '"V"'),
+        ("dBm", '"dBW"'),
+        ("%", '"/"'),
+        ("hPa", '"Pa"'),
+        ("°C", '"Cel"'),
+        ("l", '"m3"'),
+        ("um/m", '"/"'),
+        ("uT", '"T"'),
+        ("furlong", "primary SenML registry"),
+        ("pa", '"Pa"'),
+    ],
+)
+def test_a_unit_out_of_the_primary_registry_is_refused_with_the_right_one(unit: str, instead: str) -> None:
+    """The advice names the unit to write."""
+    assert instead in (unit_advice(unit) or "")
+
+
+def test_every_primary_unit_is_accepted() -> None:
+    """No unit of the registry is refused: 50 of RFC 8428 that are recommended, 7 of RFC 8798."""
+    assert [unit for unit in PRIMARY if unit_advice(unit)] == []
+    assert len(PRIMARY) == 50 + 7

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The applications on the simulated board, in jump mode. argv: application, JSON of its settings. The world is changed from here."""
+
+import asyncio
+import json
+import power
+import simclock
+import sys
+import time
+import wiring
+import world
+from array import array
+
+from boards.esp32_generic import Board
+
+NAME = sys.argv[1]
+settings = json.loads(sys.argv[2])
+reports = []
+faults = []
+
+
+class Clock:
+    """Node time: ticks, unwrapped."""
+
+    def __init__(self):
+        self._last = time.ticks_ms()
+        self._now = 0
+
+    def now_ms(self):
+        ticks = time.ticks_ms()
+        self._now += time.ticks_diff(ticks, self._last)
+        self._last = ticks
+        return self._now
+
+    async def sleep_ms(self, duration_ms):
+        await asyncio.sleep_ms(duration_ms)
+
+
+def report(readings, at_ms=None, urgent=False):
+    reports.append((at_ms, readings))
+
+
+def fault(part, reason):
+    faults.append((part, reason))
+
+
+def values(name):
+    """[(time of the frame, value)] of a name, in order."""
+    return [(at_ms, entry[1]) for at_ms, readings in reports for entry in readings if entry[0] == name]
+
+
+def unpack(data):
+    """Zig-zag LEB128 differences, as a reader of docs/wire.md 3 would."""
+    found, value, shift, word = [], 0, 0, 0
+    for byte in data:
+        word |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            value += (word >> 1) ^ -(word & 1)
+            found.append(value)
+            shift = word = 0
+    return found
+
+
+async def stage(app, steps):
+    task = asyncio.create_task(app.run(report, fault))
+    for seconds, change in steps:
+        if change:
+            world.change(change)
+        await asyncio.sleep(seconds)
+        if task.done():
+            await task
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+
+
+def new_app():
+    module = __import__("apps." + NAME, None, None, ("App",))
+    return module.App(Board(), settings, Clock())
+
+
+def parking():
+    wiring.solder()
+    empty, car, other = [22e-6, 1e-6, -40e-6], [35e-6, -4e-6, -52e-6], [20e-6, 9e-6, -33e-6]
+    app = new_app()
+    asyncio.run(stage(app, [
+        (30, {"field_t": empty}), (60, {"field_t": car}), (60, {"field_t": empty}), (60, {"field_t": other}), (1300, {"field_t": empty}),
+    ]))  # fmt: skip
+    known = [value for _, value in values("occupancy_known")]
+    assert known[0] is False and known[1:] and all(known[1:]), known
+    states = [value for _, value in values("occupied")]
+    changes = [state for index, state in enumerate(states) if index == 0 or states[index - 1] != state]
+    assert changes == [False, True, False], states
+    assert len(states) >= 5, "the heartbeat repeats the state"
+    assert faults == [], faults
+    fields = values("field_x")
+    assert abs(fields[-1][1] - 22000) < 600
+    # A restart remembers the empty field: it knows at once, even with a car on top.
+    world.change({"field_t": car})
+    del reports[:]
+    asyncio.run(stage(new_app(), [(10, None)]))
+    assert values("occupied")[0][1] is True, reports
+    # The sensor disappears, another answers later.
+    del reports[:]
+    asyncio.run(stage(new_app(), [(5, None), (30, {"absent": ["qmc5883l"]}), (30, {"absent": []})]))
+    assert [part for part, _ in faults] == ["magnetometer", "magnetometer"] and faults[0][1] and faults[1][1] == "", faults
+    asyncio.run(stage(new_app(), [(20, {"field_t": [3e-3, 0, 0]}), (20, {"field_t": empty})]))
+    assert faults[2:] == [("magnetometer", "field out of range"), ("magnetometer", "")], faults
+
+
+def strain():
+    chip = wiring.solder()["hx711"]
+    truth = []
+    world.report = lambda message: truth.extend(message["samples"])
+    world.change({"truth": True, "strain_code": 1000, "strain_noise_codes": 300, "temperature_c": 30.0})
+    app = new_app()
+    asyncio.run(stage(app, [(61, None)]))
+    chip.flush_truth()
+    assert faults == [], faults
+    stored = []
+    for at_ms, readings in reports:
+        for index, entry in enumerate(readings):
+            if entry[0] == "waveform":
+                codes = unpack(entry[1])
+                period_us = readings[index + 1][1]
+                assert readings[index + 1][0] == "sample_period" and len(codes) == 80
+                first_us = (at_ms + entry[2]) * 1000
+                stored.extend([(first_us + place * period_us, code) for place, code in enumerate(codes)])
+    boot_us = simclock.boot_us
+    known = [(at_us - boot_us, code) for at_us, code in truth]
+    first = 0
+    while [code for _, code in known[first : first + 40]] != [code for _, code in stored[:40]]:
+        first += 1
+        assert first < 20, "the first stored samples are not in the truth"
+    assert len(stored) >= 59 * 80
+    for (at_us, code), (true_us, true_code) in zip(stored, known[first:]):
+        assert code == true_code and abs(at_us - true_us) <= 1600, (at_us, true_us, code, true_code)
+    means = values("code_mean")
+    assert len(means) == 6 and all(abs(mean - 1000) < 60 for _, mean in means), means
+    # 1000 codes * 931e-12 - 11.7e-6 a kelvin * 10 K; the thermometer's noise of 0.02 K is 234e-9
+    assert all(abs(value - (931 - 117000)) < 1200 for _, value in values("strain")), values("strain")
+    assert all(value == 0 for name in ("missed", "saturated", "spikes") for _, value in values(name)[1:])
+    assert abs(values("temperature")[0][1] - 3000) < 10
+    # Without the thermometer the strain is called by another name; without the converter the node says so and lives.
+    del reports[:]
+    asyncio.run(stage(new_app(), [
+        (12, {"absent": ["sht4x"]}), (12, {"absent": ["sht4x", "hx711"]}), (15, {"absent": []}),
+        (12, {"strain_code": 99_000_000}), (12, {"strain_code": 0}),
+    ]))  # fmt: skip
+    assert values("strain_uncompensated") and values("strain"), reports
+    parts = [(part, bool(reason)) for part, reason in faults]
+    assert parts == [
+        ("sht4x", True), ("hx711", True), ("hx711", False), ("sht4x", False), ("bridge", True), ("bridge", False)
+    ], faults  # fmt: skip
+    assert sum(value for _, value in values("missed")) > 100
+
+
+power.directory = None
+globals()[NAME]()
+print("ok", len(reports))
