@@ -101,7 +101,7 @@ class Gateway:
         self.admission = Admission(self.keyring, self.received, check, decode_pack, counters)
         self.intake = Intake(self.take_frame, self.after_frames)
         # 3 seal, 4 journal
-        self.lanes = Lanes()
+        self.lanes = Lanes(config.seal.wait_s_max * 1_000)
         sealer = Sealer(self.id, self.signer)
         self.committer = Committer(self.lanes, sealer, journal, clock, threads.write, self.on_synced)
         # the path down

@@ -75,6 +75,16 @@ class JournalSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     segment_bytes: Annotated[int, msgspec.Meta(ge=16_384)] = 1_048_576
 
 
+class SealSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When readings become batches.
+
+    wait_s_max: the longest that a reading waits to be sealed, whatever its profile allows. Less shows the city
+    readings sooner, and costs a sync of the disk each time; the profiles' own deadlines are made for an SD card.
+    """
+
+    wait_s_max: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 3_600
+
+
 class ProfilesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """folder: device profiles; "" for the shipped ones."""
 
@@ -95,6 +105,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     gateway: GatewaySection
     nodes_broker: BrokerSection = BrokerSection()
     city_broker: CityBrokerSection = CityBrokerSection()
+    seal: SealSection = SealSection()
     journal: JournalSection = JournalSection()
     profiles: ProfilesSection = ProfilesSection()
     clock: ClockSection = ClockSection()
@@ -108,6 +119,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     gateway: GatewaySection
     nodes_broker: BrokerSection
     city_broker: CityBrokerSection
+    seal: SealSection
     journal: JournalSection
     profiles: ProfilesSection
     clock: ClockSection

@@ -29,6 +29,15 @@ from simulators.world.world import World
 _ADDRESS_BLOCK = 0x24DCC3000000  # a MAC range of Espressif's; the nodes of a simulation count up from here
 
 
+_SIMULATION_SETTINGS = """
+[clock]
+trust = "always"  # the host's clock is the simulation's true time
+
+[seal]
+wait_s_max = 3  # somebody is watching
+"""
+
+
 class CityError(Exception):
     """A part of the simulated city did not start; the text says which and where its log is."""
 
@@ -97,7 +106,7 @@ class City:
         await self._command("gateway", "init", "--id", "demo-01", "--config", str(self.gateway_config),
                             "--nodes-broker", nodes_broker, "--city-broker", city_broker)  # fmt: skip
         with self.gateway_config.open("a", encoding="utf-8") as config:
-            config.write("\n[clock]\ntrust = \"always\"  # the host's clock is the simulation's true time\n")
+            config.write(_SIMULATION_SETTINGS)
         await self._command("collector", "init", "--dir", str(collector), "--host", "127.0.0.1", "--port", str(city_port),
                             "--gateway", f"demo-01={gateway / 'gateway.pub.pem'}")  # fmt: skip
         (gateway / "collector.pub.pem").write_bytes((collector / "collector.pub.pem").read_bytes())

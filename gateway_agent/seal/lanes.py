@@ -70,7 +70,8 @@ class _Waiting:
 class Lanes:
     """Admitted frames of all lanes. Their number is bounded by whoever asks `frames_count` before `add`."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_ms_max: int = 3_600_000) -> None:
+        self._wait_ms_max = wait_ms_max
         self._waiting = {lane: _Waiting() for lane in Lane}
         self._pace = AlarmPace()
         self.frames_count = 0
@@ -80,7 +81,7 @@ class Lanes:
         """Let a frame wait in its lane. True where this made the lane due, or its next deadline earlier."""
         lane = frame.lane
         waiting = self._waiting[lane]
-        deadline_ms = frame.deadline_ms
+        deadline_ms = min(frame.deadline_ms, now_ms + self._wait_ms_max)
         if lane is Lane.ALARM:
             deadline_ms = max(deadline_ms, self._pace.ready_at_ms(frame.row.kid[:6], now_ms))
         size_bytes = frame.size_bytes

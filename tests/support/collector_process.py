@@ -18,9 +18,8 @@ from collector.init import init
 from collector.reading_room import Reading, ReadingRoom
 from collector.verify import verify
 from gateway_agent.model import Receipt
-from gateway_agent.wire.keys import key_id
 from gateway_agent.wire.receipt import open_receipt
-from gateway_agent.wire.signer import load_public
+from gateway_agent.wire.signer import Signer, load_public
 from tests.support.signing_gateway import GATEWAY, SigningGateway, test_only_signer
 from tests.support.waiting import wait_until
 
@@ -30,17 +29,15 @@ REPO = Path(__file__).parents[2]
 class CollectorProcess:
     """One collector's folder and its process."""
 
-    def __init__(self, folder: Path, port: int, gateways: tuple[str, ...] = (GATEWAY,), broker: str = "") -> None:
-        """`broker` is more lines of the broker's section."""
+    def __init__(self, folder: Path, port: int, gateways: dict[str, Signer] | None = None) -> None:
+        """`gateways` are those it listens to, with their keys; without them the one that `SigningGateway` makes."""
         self.folder = folder
-        made = init(folder, "127.0.0.1", port, tuple((name, f"{name}.pub.pem") for name in gateways))
-        for name in gateways:
-            (folder / f"{name}.pub.pem").write_bytes(test_only_signer(name).public_pem())
+        self._gateways = {GATEWAY: test_only_signer(GATEWAY)} if gateways is None else gateways
+        made = init(folder, "127.0.0.1", port, tuple((name, f"{name}.pub.pem") for name in self._gateways))
+        for name, signer in self._gateways.items():
+            (folder / f"{name}.pub.pem").write_bytes(signer.public_pem())
         self.config = made.config
-        if broker:
-            self.config.write_text(self.config.read_text().replace("[profiles]", f"{broker}\n[profiles]"))
         self.public_key = load_public(made.public_key)
-        self.gateways = gateways
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -93,8 +90,8 @@ class CollectorProcess:
 
     def verified(self) -> Report:
         """What the auditor's tool says of its archive."""
-        keys = [test_only_signer(name).public_key for name in self.gateways]
-        return verify(self.folder / "data" / "archive", {key_id(key.public_bytes_raw()): key for key in keys})
+        keys = {signer.key_id: signer.public_key for signer in self._gateways.values()}
+        return verify(self.folder / "data" / "archive", keys)
 
     def __enter__(self) -> CollectorProcess:
         return self
@@ -123,7 +120,7 @@ class GatewaysSide:
         client.subscribe("sc/+/receipt", 1)
 
     def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
-        receipt = open_receipt(message.payload, self._collector.public_key)
+        receipt = open_receipt(bytes(message.payload), self._collector.public_key)
         with self._lock:
             self._receipts.append(receipt)
 
@@ -148,6 +145,11 @@ class GatewaysSide:
     def receipted(self, gateway: SigningGateway) -> int:
         """The highest number that has a receipt."""
         return max((receipt.number for receipt in self.receipts(gateway)), default=0)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker answers us now."""
+        return self._client.is_connected()
 
     def close(self) -> None:
         """Disconnect."""

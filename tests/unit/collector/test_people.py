@@ -70,6 +70,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (tmp_path / "collector.pem").chmod(0o644)
     assert "chmod 600" in refuse("collector", "run", "--config", path)
     (tmp_path / "collector.pem").chmod(0o600)
+    (tmp_path / "data").mkdir(exist_ok=True)
     (tmp_path / "data" / "collector.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 30)
     assert "not a collector's database" in refuse("collector", "run", "--config", path)
 

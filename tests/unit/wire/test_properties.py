@@ -11,7 +11,7 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway_agent.errors import WireError
@@ -64,7 +64,6 @@ def test_pack_round_trip(pack: Pack) -> None:
         assert pack_form(senml.decode_pack(raw)) == pack_form(pack)
 
 
-@settings(max_examples=50)
 @given(packs(), packs())
 def test_a_learned_pattern_reads_as_the_strict_reader(learned: Pack, other: Pack) -> None:
     """After one pack of a shape, any other values of that shape are read alike by pattern and by strict reader."""
@@ -126,7 +125,6 @@ def sorted_frames(body: Body) -> list[Any]:
     return sorted(body_form(body)["frames"], key=repr)
 
 
-@settings(max_examples=40)
 @given(st.lists(bodies(), min_size=1, max_size=3))
 def test_bodies_of_a_lane_round_trip(lane: list[Body]) -> None:
     """Bodies that share a table come back complete: every frame once, in groups; opaque and own in order."""
@@ -140,7 +138,6 @@ def test_bodies_of_a_lane_round_trip(lane: list[Body]) -> None:
         assert ours.since(0) == theirs.since(0)
 
 
-@settings(max_examples=10)
 @given(bodies())
 def test_a_reader_without_the_batch_before_says_so(body: Body) -> None:
     """A body that builds on a table that the reader lacks is refused by name."""

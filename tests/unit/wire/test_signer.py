@@ -44,9 +44,9 @@ def test_missing_or_wrong_key_files_are_explained(tmp_path: Path) -> None:
     other = generate_private_key(SECP256R1())
     private = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = other.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    with pytest.raises(ConfigError, match="absent.pem: cannot read"):
+    with pytest.raises(ConfigError, match=r"absent\.pem: cannot read"):
         load_signer(tmp_path / "absent.pem")
-    with pytest.raises(ConfigError, match="absent.pem: cannot read"):
+    with pytest.raises(ConfigError, match=r"absent\.pem: cannot read"):
         load_public(tmp_path / "absent.pem")
     with pytest.raises(ConfigError, match="not a private key"):
         load_signer(written(tmp_path / "a.pem", b"nonsense"))
