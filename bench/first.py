@@ -23,7 +23,7 @@ def main() -> None:
     packets = []
     for number, device in enumerate(devices):
         pack = senml.encode_pack(make_pack(device, 1_790_000_000_000, chance))
-        data = frame.seal_frame(keys.derive_up(device.root, device.kid), device.kid, 0, 0, pack)
+        data = frame.seal_frame(keys.derive_up(device.root, device.kid), 0, 0, pack)
         packets.append(publish_packet(f"sc/node/{device.node_id.hex()}/up", data, number + 1))
     connection = RawConnection(settings["port"], "bench-first")
     connection.subscribe("sc/node/+/down", 0)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from bench.mqtt_raw import RawConnection, publish_packet, split_publish
 from gateway_agent.model import Field, Kid, Pack
-from gateway_agent.wire import frame, keys, senml
+from gateway_agent.wire import down, frame, keys, senml
 
 READINGS_PER_MESSAGE = 3
 _SHAPE = (Field("temperature", "Cel", 0, -2), Field("humidity", "%RH", 0, -1), Field("illuminance", "lx", 0, 0))
@@ -74,9 +74,7 @@ def _frames(devices: list[Device], count: int, chance: random.Random) -> list[by
         sequence, index = divmod(number, len(devices))
         device = devices[index]
         at_ms = start_ms + sequence * 60_000 + index * 600 // 1000 * 1000
-        data = frame.seal_frame(
-            keys_up[index], device.kid, sequence, sequence, senml.encode_pack(make_pack(device, at_ms, chance))
-        )
+        data = frame.seal_frame(keys_up[index], sequence, 0, senml.encode_pack(make_pack(device, at_ms, chance)))
         packets.append(publish_packet(f"sc/node/{device.node_id.hex()}/up", data, number % 65535 + 1))
     return packets
 
@@ -99,16 +97,17 @@ class Acknowledgements:
     def __init__(self, devices: list[Device], gateway_id: str, count: int) -> None:
         self._gateway_id = gateway_id
         self._devices = {device.node_id.hex(): (index, device) for index, device in enumerate(devices)}
-        self._keys = {device.node_id.hex(): keys.derive_down(device.root, gateway_id, device.kid) for device in devices}
         self._seen = bytearray(count)
         self._stride = len(devices)
         self.missing = count
 
     def take(self, topic: str, payload: bytes) -> None:
         node = topic.split("/")[2]
-        index, _device = self._devices[node]
-        down = frame.open_down(self._keys[node], payload)
-        for first, last in down.acknowledged:
+        index, device = self._devices[node]
+        answer = down.open_down(payload, device.root)
+        if answer.gateway_id != self._gateway_id:
+            return
+        for first, last in answer.acknowledged:
             for sequence in range(first, last + 1):
                 place = sequence * self._stride + index
                 if not self._seen[place]:

@@ -14,13 +14,13 @@ import sys
 import time
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from bench.mqtt_raw import RawConnection, publish_packet, split_publish
+from gateway_agent.model import GatewayId, Lane, Receipt
 from gateway_agent.wire.batch import open_batch
 from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.receipt import sign_receipt
 from gateway_agent.wire.signer import Signer
-
-from bench.mqtt_raw import RawConnection, publish_packet, split_publish
-from gateway_agent.model import GatewayId, Lane, Receipt
 
 
 class BatchSink:

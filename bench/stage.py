@@ -18,10 +18,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from gateway_agent.registry.sqlite_registry import NodeRecord, Registry
 
 from bench.load import make_devices
 from bench.mqtt_raw import RawConnection, publish_packet
+from gateway_agent.registry.sqlite_registry import NodeRecord, Registry
 from simulators.broker import find_mosquitto, free_port
 
 GATEWAY_ID = "bench-01"

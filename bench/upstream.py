@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import random
 
-from gateway_agent.wire.batch import BatchHeader, link_of, seal_batch
-from gateway_agent.wire.body import NodeTable, encode_body
-from gateway_agent.wire.signer import Signer
-
 from bench.load import READINGS_PER_MESSAGE, make_devices, make_pack
 from bench.mqtt_raw import publish_packet
 from bench.stage import GATEWAY_ID, SEED, Figure
 from bench.stage import Keys as StageKeys
 from gateway_agent.model import Body, ClockReading, FrameRow, GatewayId, Lane
+from gateway_agent.wire.batch import BatchHeader, link_of, seal_batch
+from gateway_agent.wire.body import NodeTable, encode_body
+from gateway_agent.wire.signer import Signer
 
 _BATCHES = 64  # one whole life of a node table
 

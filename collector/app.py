@@ -40,8 +40,8 @@ async def run_collector(config: Config) -> None:
         Ranges(_profiles(config), config.node_profiles),
     )
     feed = MqttFeed(config.broker, config.load_password(), config.tls_context())
+    archive = Archive(config.archive)  # first, for its lock
     store = Store(config.database, ranges)
-    archive = Archive(config.archive)
     intake = Intake(store, archive, signer, gateway_keys, config.overdue_s * 1000)
     inbox = Inbox()
 
@@ -56,7 +56,8 @@ async def run_collector(config: Config) -> None:
         while not connection.done():
             group = await inbox.take(TICK_S)
             try:
-                send(await asyncio.to_thread(intake.take, group, _monotonic_ms(), time.time_ns() // 1_000_000))
+                times = (_monotonic_ms(), time.time_ns() // 1_000_000)
+                send(await asyncio.to_thread(intake.take, group, *times, inbox.take_refused()))
                 retry_s = RETRY_S_MIN
                 _notify("WATCHDOG=1")
             except Unavailable as error:

@@ -14,6 +14,7 @@ they were never receipted.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ from collector.segments import (
     encode_header,
     scan,
 )
-from gateway_agent.errors import Unavailable, WireError
+from gateway_agent.errors import ConfigError, Unavailable, WireError
 from gateway_agent.model import Lane
 
 SEGMENT_BYTES = 8 << 20
@@ -110,8 +111,10 @@ class _Shelf:
             self.close()
         path = self.directory / f"{number:012d}.seg"
         again = 1
-        while path.exists():  # an abandoned segment after a failed sync; it is evidence, so it stays
-            path = self.directory / f"{number:012d}-{again}.seg"
+        while (
+            path.exists()
+        ):  # abandoned after a failed sync; evidence, so it stays. "_" sorts behind the first one's "."
+            path = self.directory / f"{number:012d}_{again}.seg"
             again += 1
         self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self.length_bytes = 0
@@ -131,11 +134,25 @@ class _Shelf:
 
 
 class Archive:
-    """Append-only files of one collector. One writer."""
+    """Append-only files of one collector. One writer: the lock lasts as long as the process."""
 
     def __init__(self, root: Path) -> None:
+        """Open or create.
+
+        Raises:
+            ConfigError: another collector has this archive, or the folder cannot be written.
+        """
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise ConfigError(f"{root}: {error.strerror}; name a data folder that the collector may write") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise ConfigError(f"{root}: another collector is running on this data folder; stop it first") from error
         self._shelves: dict[tuple[ChainKey, str], _Shelf] = {}
         self._suspect: set[tuple[ChainKey, str]] = set()
         self.bytes_written = 0
@@ -228,7 +245,10 @@ class Archive:
             raise Unavailable(f"archive {self.root}: {error.strerror}") from error
 
     def close(self) -> None:
-        """Close all segments."""
+        """Close all segments and let go of the archive."""
         for shelf in self._shelves.values():
             shelf.close()
         self._shelves.clear()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1

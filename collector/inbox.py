@@ -32,16 +32,21 @@ class Inbox:
         self._bytes_max = bytes_max
         self._some = asyncio.Event()
         self.length_bytes = 0
-        self.refused = 0
+        self._refused = 0
 
     def put(self, message: Message) -> None:
         """Add a message, or count it as refused where there is no room."""
         if self.length_bytes + len(message.payload) > self._bytes_max:
-            self.refused += 1
+            self._refused += 1
             return
         self._messages.append(message)
         self.length_bytes += len(message.payload)
         self._some.set()
+
+    def take_refused(self) -> int:
+        """How many were refused since the last call."""
+        count, self._refused = self._refused, 0
+        return count
 
     async def take(self, timeout_s: float) -> list[Message]:
         """The next group; empty if nothing came for so long."""

@@ -91,13 +91,17 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------- groups
 
-    def take(self, messages: Iterable[Message], monotonic_ms: int, wall_ms: int) -> list[Outgoing]:
+    def take(self, messages: Iterable[Message], monotonic_ms: int, wall_ms: int, refused: int = 0) -> list[Outgoing]:
         """Take a group in; returns the receipts that are due, after everything they speak for is durable.
+
+        `refused` messages found no room in the inbox since the last group: counted.
 
         Raises:
             Unavailable: archive or store refuse. Nothing of the group counts.
         """
         taken = _Taken(Group(), [], set(), set(), {})
+        if refused:
+            taken.group.count("inbox_full", refused)
         try:
             for message in messages:
                 self._take_message(message, taken, wall_ms)

@@ -6,6 +6,9 @@ Each connection is a client of its own with a clean session: what the broker wou
 better. (gmqtt's own reconnect keeps packet ids of messages that a lost session has dropped, and runs out of them.)
 Receipts go with QoS 1 as far as the broker's receive maximum allows; the newest of each lane waits for room,
 because a receipt speaks for all before it.
+
+MQTT 5 is tried first. A broker that knows 3.1.1 only may refuse, close or just say nothing: after each failure the other
+version is tried, and the one that worked is kept.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import ssl
 from collections.abc import Callable
 
 import gmqtt
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 from gmqtt.storage import PersistentStorage
 
@@ -25,7 +29,7 @@ from collector.inbox import Message
 
 LOG = logging.getLogger("startcity.collector.mqtt")
 TOPICS = ("alarm", "record", "trend", "state")
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
 BACKOFF_S_MIN = 0.2
 BACKOFF_S_MAX = 30.0
 
@@ -56,6 +60,7 @@ class MqttFeed:
         self._tls = tls
         self._client: gmqtt.Client | None = None
         self._waiting: dict[str, bytes] = {}
+        self._version = MQTTv50
         self.connections = 0
         self.is_connected = False
 
@@ -74,6 +79,7 @@ class MqttFeed:
                 await lost.wait()
                 LOG.warning("connection to %s:%d lost", self._broker.host, self._broker.port)
             except (OSError, TimeoutError, MQTTError) as error:
+                self._version = MQTTv311 if self._version == MQTTv50 else MQTTv50
                 LOG.warning(
                     "broker %s:%d: %s; next try in %.1f s",
                     self._broker.host,
@@ -108,7 +114,9 @@ class MqttFeed:
         client.on_subscribe = lambda *_: granted.set()
         self._client = client
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await client.connect(self._broker.host, self._broker.port, ssl=self._tls or False, keepalive=30)
+            await client.connect(
+                self._broker.host, self._broker.port, ssl=self._tls or False, keepalive=30, version=self._version
+            )
             client.subscribe([gmqtt.Subscription(f"sc/+/{word}", qos=1) for word in TOPICS])
             await granted.wait()
         self.connections += 1

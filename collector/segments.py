@@ -8,8 +8,8 @@ A segment is entries end to end:  "SCe1" | length: u32 | crc32: u32 | body: `len
 the CRC covers length and body. Bodies:
 
     header   [1, gateway id, lane, instance, first number, its link or null, ended or null]      first in the file
-    batch    [number, received, bytes]
-    gap      [number, first missing, bytes, link of the next batch]
+    batch    [number, bytes, received]
+    gap      [number, bytes, first missing, link of the next batch]
 
 The collector's archive uses the very framing of the gateway's journal, with an empty `received`, so that one
 reader checks both. This reader is not the journal's own: the auditor's tool shares no code with what it checks.
@@ -87,12 +87,12 @@ def encode_header(header: SegmentHeader) -> bytes:
 
 def encode_batch(number: int, batch: bytes) -> bytes:
     """An archive's entry, framed: the exact bytes under their number."""
-    return encode_entry(cbor.encode([number, [], batch]))
+    return encode_entry(cbor.encode([number, batch, []]))
 
 
 def encode_gap(number: int, first: int, gap: bytes, link: bytes) -> bytes:
     """A gap in place of the batches `first` to `number`, framed."""
-    return encode_entry(cbor.encode([number, first, gap, link]))
+    return encode_entry(cbor.encode([number, gap, first, link]))
 
 
 def _entry_at(data: bytes, offset: int) -> bytes | None:
@@ -142,11 +142,11 @@ def decode_body(body: bytes) -> SegmentHeader | SignedEntry:
         ]:
             if 0 <= lane <= 2 and len(instance) == 8 and first >= 1:
                 return SegmentHeader(gateway_id, lane, instance, first, link, ended)
-        case [int(number), list(items), bytes(signed)]:
+        case [int(number), bytes(signed), list(items)]:
             return SignedEntry(number, number, tuple(_received(item) for item in items), signed, False)
-        case [int(number), int(first), bytes(signed), bytes()]:
+        case [int(number), bytes(signed), int(first), bytes()]:
             return SignedEntry(number, first, (), signed, True)
-    raise WireError("EntryShape", "neither a header of version 1 nor [number, received, batch] nor a gap")
+    raise WireError("EntryShape", "neither a header of version 1 nor [number, batch, received] nor a gap")
 
 
 def _received(item: object) -> tuple[bytes, int, tuple[int, ...]]:

@@ -47,15 +47,19 @@ class Store:
             Unavailable: the disk refuses.
         """
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            path.chmod(0o640)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA wal_autocheckpoint=4000")
             self._db.execute("PRAGMA cache_size=-65536")
             self._prepare()
+            path.chmod(0o640)
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}; name a data folder that the collector may write") from error
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"{path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise ConfigError(
                 f"{path}: not a collector's database ({error}); move it away, or name another data folder"

@@ -17,7 +17,7 @@ import sys
 import machine
 
 from node_core import cbor, configuration
-from node_core.backlog import LANES, TREND
+from node_core.backlog import LANES, TREND, first_wait_s
 from node_core.down import Opener
 from node_core.keys import derive_root
 from node_core.node_time import FirstSent, NodeTime
@@ -55,7 +55,7 @@ class Node:
         self.node_id = binascii.unhexlify(named) if named else machine.unique_id()
         self._is_debug = config.get("log") == "debug"
         self._settings = config["settings"]
-        self._measurements = dict(configuration.OWN)
+        self._measurements: dict = dict(configuration.OWN)
         self._measurements.update(config["measurements"])
         self._diagnostics_ms = int(self._settings.get("diagnostics_s", 900)) * 1000
         self._config = config
@@ -71,9 +71,9 @@ class Node:
         self._wifi = Wifi(config["wifi"], config.get("open_networks", []), lambda text: say("net", text))
         root = derive_root(master, config.get("generation", 0))
         self._opener = Opener(root, self.node_id)
-        store = FlashStore("queue", _segments_max(config.get("queue_bytes", 262144)))
-        deadlines = configuration.deadlines_s(self._measurements)
-        self.outbox = Outbox(root, self.node_id, store, deadlines, self)
+        waits_s = [first_wait_s(deadline_s) for deadline_s in configuration.deadlines_s(self._measurements)]
+        store = FlashStore("queue", _segments_max(config.get("queue_bytes", 262144)), waits_s)
+        self.outbox = Outbox(root, self.node_id, store, self)
         mqtt = config["mqtt"]
         self.mqtt = MqttClient(
             mqtt["host"], mqtt.get("port", 1883), "sc-" + self.name, mqtt.get("user"), mqtt.get("password")
@@ -111,18 +111,20 @@ class Node:
     def report(self, readings, at_ms=None, urgent: bool = False) -> None:
         """Make one frame of (name, value) or (name, value, offset in ms) readings."""
         lane = 0 if urgent else TREND
-        records = []
+        deadline_s = 0 if urgent else 3600
+        records: list = []
         for reading in readings:
-            row = self._measurements.get(reading[0])
+            row: list = self._measurements.get(reading[0])
             if row is None:
                 self.fault("app", "unknown measurement %s" % reading[0])
                 continue
             lane = min(lane, LANES.index(row[3]))
+            deadline_s = min(deadline_s, int(row[4]))
             records.append((reading[0], row[0], row[1], row[2], reading[1], reading[2] if len(reading) > 2 else 0))
         if records:
-            self._queue(lane, records, at_ms)
+            self._queue(lane, records, deadline_s, at_ms)
 
-    def _queue(self, lane: int, records: list, at_ms) -> None:
+    def _queue(self, lane: int, records: list, deadline_s: int, at_ms) -> None:
         now_ms = self.clock.now_ms()
         at_ms = now_ms if at_ms is None else at_ms
         try:
@@ -130,7 +132,7 @@ class Node:
                 pack = encode_pack(records, self.time.city_ms(at_ms), None)
             else:
                 pack = encode_pack(records, at_ms, self.outbox.numbers.boot)
-            sequence = self.outbox.queue(lane, pack, now_ms // 1000)
+            sequence = self.outbox.queue(lane, pack, deadline_s, now_ms // 1000)
         except (ValueError, TypeError) as error:
             self.fault("app", "a reading that does not fit its profile: %s" % error)
             return
@@ -200,7 +202,7 @@ class Node:
             if due is None:
                 self._wake.clear()
                 try:
-                    await asyncio.wait_for_ms(self._wake.wait(), _TICK_MS)
+                    await asyncio.wait_for(self._wake.wait(), 1)
                 except asyncio.TimeoutError:
                     pass  # a frame may have become due again
                 continue

@@ -19,7 +19,7 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from simulators.broker import Broker
 from simulators.vm import SimulatedNode
@@ -43,14 +43,27 @@ class CityError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class CityPlan:
-    """How many nodes of which profile."""
+class NodeKind:
+    """Nodes of one profile; `settings` are what an installer would `--set`."""
 
-    nodes: tuple[tuple[str, int], ...] = (("parking-qmc5883l", 9), ("strain-hx711", 3))
+    profile: str
+    count: int
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CityPlan:
+    """How many nodes of which kind, and on which broker (None: mosquitto where it is installed, else amqtt)."""
+
+    nodes: tuple[NodeKind, ...] = (
+        NodeKind("parking-qmc5883l", 9, ("heartbeat_s=10", "starts_empty=true")),
+        NodeKind("strain-hx711", 3, ("interval_s=2",)),
+    )
+    broker: Literal["mosquitto", "amqtt"] | None = None
 
     @property
     def count(self) -> int:
-        return sum(count for _, count in self.nodes)
+        return sum(kind.count for kind in self.nodes)
 
 
 @dataclass(slots=True)
@@ -86,7 +99,8 @@ class City:
         Raises:
             CityError: a command failed.
         """
-        local, city = Broker(self.directory / "broker-local"), Broker(self.directory / "broker-city")
+        local = Broker(self.directory / "broker-local", self.plan.broker)
+        city = Broker(self.directory / "broker-city", self.plan.broker)
         self._brokers = [local, city]
         for broker in self._brokers:
             await asyncio.to_thread(broker.start)
@@ -112,16 +126,16 @@ class City:
         (gateway / "collector.pub.pem").write_bytes((collector / "collector.pub.pem").read_bytes())
         await self._command("vault", "init", str(vault))
         address = _ADDRESS_BLOCK
-        for profile, count in self.plan.nodes:
-            for _ in range(count):
+        for kind in self.plan.nodes:
+            for _ in range(kind.count):
                 address += 1
                 node_id = f"{address:012x}"
                 directory = self.directory / "nodes" / node_id
-                await self._command("node", "add", node_id, "--profile", profile, "--out", str(directory / "files"),
-                                    "--config", str(self.gateway_config), "--vault", str(vault),
+                settings = [word for setting in kind.settings for word in ("--set", setting)]
+                await self._command("node", "add", node_id, "--profile", kind.profile, "--out", str(directory / "files"),
+                                    "--config", str(self.gateway_config), "--vault", str(vault), *settings,
                                     "--wifi-ssid", "city", "--mqtt-host", "127.0.0.1", "--mqtt-port", str(local_port),
-                                    "--log", "debug",
-                                    env={"STARTCITY_WIFI_PASSWORD": "simulated"})  # fmt: skip
+                                    "--log", "debug", env={"STARTCITY_WIFI_PASSWORD": "simulated"})  # fmt: skip
                 self.nodes.append(SimulatedNode(directory, world_socket=self.directory / "world.sock"))
 
     async def start_gateway(self) -> None:

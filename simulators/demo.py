@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from simulators.city import City, CityError
+from simulators.city import City, CityError, CityPlan
 
 _CUT_FROM, _CUT_TO = 0.25, 0.45  # of the demo's length
 _KILL_AT = 0.60
@@ -184,14 +184,14 @@ async def _play(city: City, display: Display, seconds: float) -> Account:
     )
 
 
-async def _run(seconds: float, directory: Path) -> Account:
+async def _run(seconds: float, directory: Path, plan: CityPlan) -> Account:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     console = Console()
-    city = City(directory)
+    city = City(directory, plan)
     try:
         print(f"setting up {city.plan.count} nodes, a gateway, a collector and two brokers in {directory}", flush=True)
         await city.start()
@@ -203,17 +203,18 @@ async def _run(seconds: float, directory: Path) -> Account:
         await city.stop()
 
 
-def run_demo(seconds: float, keep: Path | None = None) -> int:
+def run_demo(seconds: float, keep: Path | None = None, plan: CityPlan | None = None) -> int:
     """The whole demo. Returns the exit code: 0 only if everything produced was verified exactly once.
 
     Args:
         seconds: length of the producing part; the drain after it takes at most 30 s more.
         keep: folder to leave everything in; None for a temporary one that is removed if all went well.
+        plan: the city's nodes and broker.
     """
     directory = keep or Path(tempfile.mkdtemp(prefix="startcity-demo-"))
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        account = asyncio.run(_run(seconds, directory))
+        account = asyncio.run(_run(seconds, directory, plan or CityPlan()))
     except asyncio.CancelledError:
         print("stopped", file=sys.stderr)
         shutil.rmtree(directory, ignore_errors=True) if keep is None else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 import rich_click as click
 
@@ -29,7 +30,10 @@ def group() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Leave keys, logs, journal and archive in this folder.",
 )
-def demo(seconds: float, keep: Path | None) -> None:
+@click.option(
+    "--broker", type=click.Choice(["mosquitto", "amqtt"]), help="Default: mosquitto where it is installed, else amqtt."
+)
+def demo(seconds: float, keep: Path | None, broker: Literal["mosquitto", "amqtt"] | None) -> None:
     """Twelve nodes for a minute; the uplink is cut, the gateway killed, and every reading accounted for.
 
     The last line is one JSON object. Exit code 0 only if everything that the nodes produced was verified exactly once at the city.
@@ -39,6 +43,7 @@ def demo(seconds: float, keep: Path | None) -> None:
       startcity sim demo
       startcity sim demo --seconds 20 --keep /tmp/city
     """
-    from simulators.demo import run_demo  # noqa: PLC0415  (keeps `startcity --help` quick)
+    from simulators.city import CityPlan  # noqa: PLC0415  (keeps `startcity --help` quick)
+    from simulators.demo import run_demo  # noqa: PLC0415
 
-    sys.exit(run_demo(seconds, keep))
+    sys.exit(run_demo(seconds, keep, CityPlan(broker=broker)))

@@ -66,6 +66,8 @@ class App:
                     heard_ms = now_ms
                     self._note(_CONVERTER, "", fault)
                 elif min(now_ms - heard_ms, now_ms - restarted_ms) >= _SILENT_MS:
+                    self._keep(self._stream.flush(), report)  # what came before the silence does not wait for its end
+                    self._send_runs(report)
                     stays_low = self._converter.line_low
                     self._converter.line_low = 0
                     self._note(_CONVERTER, "data line stays low" if stays_low else "no conversions", fault)
@@ -117,7 +119,10 @@ class App:
 
     def _sample(self, code, at_us, report):
         self._block.add(code)
-        run = self._stream.add(code, at_us)
+        self._keep(self._stream.add(code, at_us), report)
+
+    def _keep(self, run, report):
+        """Pack a run that has ended (None: it has not) for its frame."""
         if run is None or not self._settings["stream"]:
             return
         data = pack_waveform(run.codes)
@@ -129,6 +134,8 @@ class App:
             self._send_runs(report)
 
     def _send_runs(self, report):
+        if not self._runs:
+            return
         first_ms = self._runs[0][0]
         readings = []
         for at_ms, data, period_us in self._runs:

@@ -3,7 +3,7 @@
 """What waits for its acknowledgement, and what is sent next. No file, no radio, no clock in here.
 
 A `Waiting` is one run of frames of one epoch and class: a segment on flash, or those in memory.
-It keeps parallel arrays, 11 bytes a frame: a queue of thousands of frames must fit a board's memory.
+It keeps parallel arrays, 13 bytes a frame: a queue of thousands of frames must fit a board's memory.
 """
 
 from array import array
@@ -16,8 +16,13 @@ TREND = 2
 LANES = ("alarm", "record", "trend")
 
 _DONE = 0xFFFFFFFF
-_FIRST_MS = 10_000
-_MOST_MS = 300_000
+_FIRST_S = 10
+_MOST_S = 300
+
+
+def first_wait_s(deadline_s: int) -> int:
+    """From the first transmission to the second: a gateway acknowledges once it has sealed, which the frame's deadline may delay."""
+    return min(_FIRST_S + deadline_s, _MOST_S)
 
 
 class Waiting:
@@ -28,15 +33,17 @@ class Waiting:
         self.places = array("H")  # where the frame lies: an offset in the segment
         self.due_s = array("I")  # node time of the next transmission; 0 = never sent
         self.tries = bytearray()
+        self.waits_s = array("H")  # from the first transmission to the second
         self.remaining = 0
         self.due_s_min = _DONE
         self.is_fresh = True  # tries == 0 then means that no copy was ever sent
 
-    def add(self, sequence: int, place: int, due_s: int = 0, tries: int = 0) -> None:
+    def add(self, sequence: int, place: int, wait_s: int, due_s: int = 0, tries: int = 0) -> None:
         self.sequences.append(sequence)
         self.places.append(place)
         self.due_s.append(due_s)
         self.tries.append(tries)
+        self.waits_s.append(wait_s)
         self.remaining += 1
         self.due_s_min = min(self.due_s_min, due_s)
 
@@ -51,10 +58,10 @@ class Waiting:
                     return i
         return -1
 
-    def sent(self, i: int, now_ms: int, deadline_s: int, random_16: int) -> None:
-        """Note a transmission. An answer is due once the gateway's deadline for the frame has passed."""
-        first_ms = min(_FIRST_MS + deadline_s * 1000, _MOST_MS)
-        self.due_s[i] = (now_ms + wait_ms(self.tries[i], first_ms, _MOST_MS, random_16)) // 1000
+    def sent(self, i: int, now_ms: int, random_16: int) -> None:
+        """Note a transmission: without an acknowledgement the frame is due again later."""
+        wait = wait_ms(self.tries[i], self.waits_s[i] * 1000, _MOST_S * 1000, random_16)
+        self.due_s[i] = (now_ms + wait) // 1000
         self.tries[i] = min(self.tries[i] + 1, 255)
         self._settle()
 

@@ -34,10 +34,10 @@ class FirstSent:
 
 class NodeTime:
     def __init__(self) -> None:
-        self._offset_ms = None
+        self._offset_ms: int = None
         self._bound_ms = 0
         self._known_at_ms = 0
-        self._reported_bound_ms = None
+        self._reported_bound_ms: int = None
 
     def bound_ms(self, node_ms: int):
         """How far `city_ms` may be wrong at that node time, or None before the first anchor."""

@@ -36,7 +36,9 @@ class Segment(Waiting):
 
 
 class FlashStore:
-    def __init__(self, folder: str, segments_max: int) -> None:
+    def __init__(self, folder: str, segments_max: int, waits_s: list) -> None:
+        """`waits_s` by lane: the first wait of frames that an earlier boot has left."""
+        self._waits_s = waits_s
         self._folder = folder
         self.segments_max = segments_max
         self.heads: list = [[], [], []]  # by lane, loaded, oldest first
@@ -89,7 +91,7 @@ class FlashStore:
         return lowest
 
     def append(self, lane: int, epoch: bytes, entries: list) -> None:
-        """Add (sequence, frame, due, tries) entries; they are durable when it returns.
+        """Add (sequence, frame, wait, due, tries) entries; they are durable when it returns.
 
         Entries written before an exception stay written; `entries` then holds only the others.
 
@@ -115,8 +117,8 @@ class FlashStore:
             except OSError:
                 self._close_tail(lane)
                 raise
-            for sequence, frame, due_s, tries in entries[:count]:
-                tail.add(sequence, tail.size_bytes, due_s, tries)
+            for sequence, frame, wait_s, due_s, tries in entries[:count]:
+                tail.add(sequence, tail.size_bytes, wait_s, due_s, tries)
                 tail.size_bytes += 6 + len(frame)
             entries[:] = entries[count:]
 
@@ -167,7 +169,7 @@ class FlashStore:
             is_damaged = False
             expected = sequence + 1
             if sequence >= numbers.closed_floor(epoch):
-                segment.add(sequence, place)
+                segment.add(sequence, place, self._waits_s[lane])
         if not segment.epoch and tag == _tag(numbers.epoch):
             segment.epoch = numbers.epoch
         if is_damaged:

@@ -10,9 +10,10 @@ import asyncio
 import struct
 import time
 
-_PACKET_BYTES_MAX = 2048  # a longer packet is none of ours: the connection ends
+_PACKET_BYTES_MAX = 2048
+_IGNORED = 0xD0  # a PINGRESP, which says nothing but that the broker lives
 _WINDOW = 8  # publications without a PUBACK
-_CONNECT_MS = 20_000
+_CONNECT_S = 20
 _PUBACK_MS = 60_000
 _WATCH_MS = 500
 
@@ -52,10 +53,10 @@ class MqttClient:
         self._packet_id = 0
         self._room = asyncio.Event()
         self._lock = asyncio.Lock()
-        self._sent_ticks = self._heard_ticks = self._ping_ticks = 0
-        self._reader = None
-        self._writer = None
-        self._why = None  # why one of the session's tasks ended
+        self._sent_ticks = self._heard_ticks = self._ping_ticks = time.ticks_ms()
+        self._reader: asyncio.StreamReader = None
+        self._writer: asyncio.StreamWriter = None
+        self._why: Exception = None  # why one of the session's tasks ended
 
     async def session(self, topic: str, on_message, work) -> str:
         """One connection from its first byte to its last: subscribes to a topic, then runs `work()` beside it.
@@ -66,7 +67,7 @@ class MqttClient:
         self._room.set()
         tasks: list = []
         try:
-            await asyncio.wait_for_ms(self._connect(topic), _CONNECT_MS)
+            await asyncio.wait_for(self._connect(topic), _CONNECT_S)
             self.is_connected = True
             self.counters["connections"] += 1
             self._why = None
@@ -145,7 +146,7 @@ class MqttClient:
                 end = 2 + (body[0] << 8 | body[1])
                 if body[2:end] == wanted and not kind & 1:
                     on_message(body[end:])
-            elif kind != 0xD0:
+            elif kind != _IGNORED:
                 raise self._garbage("a packet of kind %d" % kind)
 
     async def _read_packet(self) -> tuple:
@@ -158,8 +159,11 @@ class MqttClient:
                 break
         else:
             raise self._garbage("a length of five bytes")
-        if length > _PACKET_BYTES_MAX:
-            raise self._garbage("a packet of %d bytes" % length)
+        if length > _PACKET_BYTES_MAX:  # none of ours: let it pass, in pieces, and remember only that it came
+            self.counters["garbage"] += 1
+            while length:
+                length -= len(await self._reader.readexactly(min(length, 256)))
+            return _IGNORED, b""
         body = await self._reader.readexactly(length) if length else b""
         self._heard_ticks = time.ticks_ms()
         return kind, body
@@ -198,7 +202,7 @@ class MqttClient:
             is_quiet = max(heard_ms, time.ticks_diff(now, self._sent_ticks)) > keepalive_ms // 2
             if is_quiet and time.ticks_diff(now, self._ping_ticks) > keepalive_ms // 4:
                 self._ping_ticks = now
-                await asyncio.wait_for_ms(self._write(b"\xc0\x00"), _CONNECT_MS)
+                await asyncio.wait_for(self._write(b"\xc0\x00"), _CONNECT_S)
 
     async def _close(self) -> None:
         if self._writer is not None:

@@ -10,7 +10,7 @@ import os
 import random
 
 from node_core import numbers, ranges
-from node_core.backlog import ALARM, RECORD, TREND, Waiting, evictable
+from node_core.backlog import ALARM, RECORD, TREND, Waiting, evictable, first_wait_s
 from node_core.frame import Sealer
 from node_io import number_store
 from node_io.flash_store import FlashStore, StoreFull
@@ -28,8 +28,8 @@ class Memory(Waiting):
         self.frames: list = []
         self.bytes_held = 0
 
-    def keep(self, sequence: int, frame: bytes, now_s: int) -> None:
-        self.add(sequence, now_s & 0xFFFF)
+    def keep(self, sequence: int, frame: bytes, wait_s: int, now_s: int) -> None:
+        self.add(sequence, now_s & 0xFFFF, wait_s)
         self.frames.append(frame)
         self.bytes_held += len(frame)
 
@@ -38,9 +38,9 @@ class Memory(Waiting):
         self.frames[i] = b""
 
     def entries(self) -> list:
-        """What waits, as (sequence, frame, due, tries)."""
+        """What waits, as (sequence, frame, wait, due, tries)."""
         indices = [i for i in range(len(self.frames)) if self.is_waiting(i)]
-        return [(self.sequences[i], self.frames[i], self.due_s[i], self.tries[i]) for i in indices]
+        return [(self.sequences[i], self.frames[i], self.waits_s[i], self.due_s[i], self.tries[i]) for i in indices]
 
     def age_s(self, now_s: int) -> int:
         """How long the oldest has waited."""
@@ -51,15 +51,12 @@ class Memory(Waiting):
 
 
 class Outbox:
-    def __init__(self, root: bytes, node_id: bytes, store: FlashStore, deadlines_s: list, events) -> None:
-        """`deadlines_s` by lane: the longest that a gateway keeps a frame of it before it seals.
-
-        `events` hears `acked(epoch, sequence)`, `lost(epoch, first, last, reason)`, `fault(part, reason)`
+    def __init__(self, root: bytes, node_id: bytes, store: FlashStore, events) -> None:
+        """`events` hears `acked(epoch, sequence)`, `lost(epoch, first, last, reason)`, `fault(part, reason)`
         and `new_epoch(epoch, why)`.
         """
         self._root = root
         self._node_id = node_id
-        self._deadlines_s = deadlines_s
         self._events = events
         self._store = store
         self._memories: list = []
@@ -118,8 +115,10 @@ class Outbox:
 
     # In
 
-    def queue(self, lane: int, pack: bytes, now_s: int) -> int:
+    def queue(self, lane: int, pack: bytes, deadline_s: int, now_s: int) -> int:
         """Seal a pack and keep it until it is acknowledged. Returns its number.
+
+        `deadline_s` is how long a gateway may take to seal it.
 
         Raises: ValueError where the pack is too long for a frame.
         """
@@ -128,8 +127,9 @@ class Outbox:
         epoch = self.numbers.epoch
         frame = self._sealer.seal(self.numbers.next, self.numbers.floor, pack)
         sequence = self.numbers.take()
-        if lane == TREND or not self._append(lane, epoch, [(sequence, frame, 0, 0)]):
-            self._memory(epoch, lane).keep(sequence, frame, now_s)
+        wait_s = first_wait_s(deadline_s)
+        if lane == TREND or not self._append(lane, epoch, [(sequence, frame, wait_s, 0, 0)]):
+            self._memory(epoch, lane).keep(sequence, frame, wait_s, now_s)
             self.tidy(now_s)
         return sequence
 
@@ -152,9 +152,9 @@ class Outbox:
     def _put_back(self, memory: Memory, entries: list) -> None:
         """What flash did not take stays in memory, with what is known of its transmissions."""
         rest = Memory(memory.epoch, memory.lane)
-        for sequence, frame, due_s, tries in entries:
+        for sequence, frame, wait_s, due_s, tries in entries:
             at = list(memory.sequences).index(sequence)
-            rest.add(sequence, memory.places[at], due_s, tries)
+            rest.add(sequence, memory.places[at], wait_s, due_s, tries)
             rest.frames.append(frame)
             rest.bytes_held += len(frame)
         if entries:
@@ -238,7 +238,7 @@ class Outbox:
                 best = segment, i
         return best
 
-    def frame(self, waiting: Waiting, i: int):
+    def frame(self, waiting, i: int):
         """The frame's bytes, or None where flash has damaged them: then it is given up, by name."""
         if isinstance(waiting, Memory):
             return waiting.frames[i]
@@ -251,7 +251,7 @@ class Outbox:
         return frame
 
     def sent(self, waiting: Waiting, i: int, now_ms: int) -> None:
-        waiting.sent(i, now_ms, self._deadlines_s[waiting.lane], random.getrandbits(16))
+        waiting.sent(i, now_ms, random.getrandbits(16))
 
     def acknowledge(self, epoch: bytes, acknowledged: list) -> None:
         for waiting in self._all():
@@ -294,7 +294,7 @@ class Outbox:
     def _of(self, lane: int) -> list:
         return [memory for memory in self._memories if memory.lane == lane]
 
-    def _drop_if_empty(self, waiting: Waiting) -> None:
+    def _drop_if_empty(self, waiting) -> None:
         if waiting.remaining:
             return
         if not isinstance(waiting, Memory):

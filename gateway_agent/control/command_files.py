@@ -33,6 +33,11 @@ class CommandFiles:
     """The folder `commands` in the gateway's data."""
 
     def __init__(self, folder: Path) -> None:
+        """Makes the folder. Raises: Unavailable."""
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{folder} cannot be made: {error.strerror}") from error
         self._folder = folder
         self._last_id = folder / "last_id"
 

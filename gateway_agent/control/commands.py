@@ -34,10 +34,13 @@ class Commands:
         self.last_id = last_id
         self._waiting: dict[NodeId, _Waiting] = {}
 
-    def add(self, node_id: NodeId, code: int, now_ms: int) -> Command | None:
-        """Let a command wait for its node; None where too many wait or the ids are used up."""
-        if len(self._waiting) >= WAITING_MAX or self.last_id >= UINT32_MAX:
-            return None
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may wait: not too many do, and the ids are not used up."""
+        return len(self._waiting) < WAITING_MAX and self.last_id < UINT32_MAX
+
+    def add(self, node_id: NodeId, code: int, now_ms: int) -> Command:
+        """Let a command wait for its node."""
         self.last_id += 1
         command = Command(self.last_id, code, None)
         self._waiting[node_id] = _Waiting(command, now_ms + COMMAND_EXPIRES_MS)

@@ -26,7 +26,7 @@ from gateway_agent.journal.segment import (
     GapEntry,
     Header,
     body_at,
-    decode_body,
+    decode_stored,
     encode_header,
     peek_length,
 )
@@ -250,7 +250,7 @@ class LaneLog:
         previous = number if position else segment.first - 1
         for start, end, body in self._bodies(serial, position, size_bytes):
             try:
-                entry: Entry = decode_body(body)
+                entry: Entry = decode_stored(body)
             except ValueError as error:
                 raise SegmentDamagedError(serial) from error
             if isinstance(entry, Header):

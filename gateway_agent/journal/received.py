@@ -13,7 +13,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gateway_agent.errors import WireError
+import cbor2
+
 from gateway_agent.journal.segment import body_at, decode_received, encode_received, frame
 from gateway_agent.model import Kid, Lane, Received
 from gateway_agent.wire import cbor
@@ -53,9 +54,13 @@ class ReceivedNumbers:
             return
         floor, ranges = known
         new = item.ranges
-        if item.floor <= floor and len(new) == 1 and len(ranges) == 1 and new[0][0] == ranges[0][1] + 1:
-            self._nodes[item.kid] = (floor, ((ranges[0][0], new[0][1]),))  # the common case: the next number
-            return
+        if item.floor <= floor and len(new) == 1 and len(ranges) == 1:  # two common cases, without sorting
+            low, high = ranges[0]
+            if new[0][0] == high + 1:  # the next number
+                self._nodes[item.kid] = (floor, ((low, new[0][1]),))
+                return
+            if low <= new[0][0] and new[0][1] <= high:  # known from the snapshot
+                return
         floor = max(floor, item.floor)
         self._nodes[item.kid] = (floor, join_ranges(ranges, new, floor))
 
@@ -96,9 +101,9 @@ def decode_snapshot(data: bytes) -> Snapshot | None:
     if body is None:
         return None
     try:
-        match cbor.decode(body):
+        match cbor2.loads(body):
             case [1, list(nodes), [int(), int(), int()] as covered]:
                 return Snapshot(tuple(decode_received(item) for item in nodes), dict(zip(Lane, covered, strict=True)))
-    except (WireError, ValueError, TypeError):
+    except (cbor2.CBORError, ValueError):
         return None
     return None

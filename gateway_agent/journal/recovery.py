@@ -89,6 +89,7 @@ class LaneRecovery:
         self.received: list[Received] = []
         self.scanned_segments = 0
         self.is_instance_replaced = False
+        self._end_link = LINK_NONE  # behind the segment that was checked last
         self._files = files
         self._log = log
         self._gateway_id = gateway_id
@@ -140,7 +141,7 @@ class LaneRecovery:
             segments.append(self._recover_segment(this, before, after, covered, receipted(this.instance)))
         log.segments = segments + started
         if not started:
-            log.head = self._head(segments[-1])
+            log.head = LaneHead(log.lane, segments[-1].instance, segments[-1].last, self._end_link)
         self._files.sync_directory(log.directory)
 
     def _list_serials(self) -> list[int]:
@@ -221,14 +222,6 @@ class LaneRecovery:
             return segment
         return self._check_segment(this.serial, this.instance, first, last, receipted, link_after, last_ever)
 
-    def _head(self, segment: Segment) -> LaneHead:
-        pieces = self._scan_bytes(self._read(self._log.path(segment.serial)), segment.serial).pieces
-        link = LINK_NONE
-        for piece in pieces:
-            entry = piece.entry
-            link = (entry.link or LINK_NONE) if isinstance(entry, Header) else entry_link(entry)
-        return LaneHead(self._log.lane, segment.instance, segment.last, link)
-
     # ---------------------------------------------------------------------------------------------- one segment
 
     def repair(self, segment: Segment, receipted: int) -> Segment:
@@ -282,12 +275,13 @@ class LaneRecovery:
         segment = Segment(serial, instance, first, max(plan.last, first - 1), size_bytes)
         segment.link_before = found.header.link if found.header is not None and found.header.first == first else None
         previous = first - 1
-        for entry in contents[1:]:
+        for entry in contents:
             if isinstance(entry, BatchEntry):
                 self.received += entry.received
             if not isinstance(entry, Header):
                 segment.has_holes |= (entry.first if isinstance(entry, GapEntry) else entry.number) != previous + 1
                 previous = entry.number
+            self._end_link = (entry.link or LINK_NONE) if isinstance(entry, Header) else entry_link(entry)
         segment.has_holes |= previous != segment.last
         return segment
 

@@ -19,6 +19,8 @@ import struct
 import zlib
 from typing import NamedTuple
 
+import cbor2
+
 from gateway_agent.errors import WireError
 from gateway_agent.model import GatewayId, Kid, Lane, Received
 from gateway_agent.wire import cbor
@@ -31,6 +33,7 @@ FORMAT_VERSION = 1
 
 _HEAD = struct.Struct(">4sII")
 _U32 = struct.Struct(">I")
+_ARRAY_OF_3 = 0x83
 
 
 class Header(NamedTuple):
@@ -116,19 +119,29 @@ def encode_header(header: Header) -> bytes:
 
 
 def encode_batch(entry: BatchEntry) -> bytes:
-    """Written by hand, not by `cbor.encode`: this is the one encoder on the fast path, and a batch may name 100 nodes."""
-    head, number_of = cbor.head, cbor.encode_int
-    parts = [b"\x83", number_of(entry.number), head(4, len(entry.received))]
+    """Written by hand: this is the one encoder on the fast path, and a batch may name 100 nodes.
+
+    The batch stands before the numbers, so that whoever only wants the batch need not walk through them.
+    """
+    head = cbor.head
+    count = len(entry.received)
+    parts = [b"\x83", cbor.encode_int(entry.number), head(2, len(entry.batch)), entry.batch, head(4, count)]
     for kid, floor, ranges in entry.received:
-        parts += (b"\x83", head(2, len(kid)), kid, number_of(floor), head(4, 2 * len(ranges)))
+        parts += (b"\x83", head(2, len(kid)), kid, _int(floor), head(4, 2 * len(ranges)))
         for low, high in ranges:
-            parts += (number_of(low), number_of(high))
-    parts += (head(2, len(entry.batch)), entry.batch)
+            parts += (_int(low), _int(high))
     return frame(b"".join(parts))
 
 
+_SMALL_INTS = [cbor.encode_int(number) for number in range(256)]
+
+
+def _int(number: int) -> bytes:
+    return _SMALL_INTS[number] if number < 256 else cbor.encode_int(number)
+
+
 def encode_gap(entry: GapEntry) -> bytes:
-    return frame(cbor.encode([entry.number, entry.first, entry.gap, entry.link]))
+    return frame(cbor.encode([entry.number, entry.gap, entry.first, entry.link]))
 
 
 def decode_body(body: bytes) -> Entry:
@@ -139,7 +152,8 @@ def decode_body(body: bytes) -> Entry:
         ValueError: none of the three kinds. Our own writer made no such thing.
     """
     try:
-        match cbor.decode(body):
+        # Our own bytes behind a good checksum: here a compiled decoder's speed counts, not the strictness of wire/.
+        match cbor2.loads(body):
             case [
                 1,
                 str(gateway),
@@ -152,13 +166,26 @@ def decode_body(body: bytes) -> Entry:
                 return Header(GatewayId(gateway), Lane(lane), instance, first, link, ended)
             case [int(version), str(), *_] if version > FORMAT_VERSION:
                 raise NewerVersionError(f"journal format {version}")
-            case [int(number), list(received), bytes(batch)]:
-                return BatchEntry(number, tuple(_received(item) for item in received), batch)
-            case [int(number), int(first), bytes(gap), bytes(link)]:
+            case [int(number), bytes(batch), list(received)]:
+                return BatchEntry(number, tuple(map(decode_received, received)), batch)
+            case [int(number), bytes(gap), int(first), bytes(link)]:
                 return GapEntry(number, first, gap, link)
-    except (WireError, TypeError) as error:
+    except (cbor2.CBORError, TypeError) as error:
         raise ValueError(str(error)) from error
     raise ValueError("no journal entry")
+
+
+def decode_stored(body: bytes) -> Entry:
+    """As `decode_body`, but a batch comes without its received numbers, at a tenth of the cost."""
+    try:
+        if body[0] == _ARRAY_OF_3:
+            number, start = cbor.decode_first(body, 1)
+            batch, _ = cbor.decode_first(body, start)
+            if isinstance(number, int) and isinstance(batch, bytes):
+                return BatchEntry(number, (), batch)
+    except (WireError, IndexError) as error:
+        raise ValueError(str(error)) from error
+    return decode_body(body)
 
 
 def encode_received(received: Received) -> list[object]:
@@ -170,14 +197,13 @@ def decode_received(item: object) -> Received:
     """The inverse of `encode_received`.
 
     Raises:
-        ValueError, TypeError: not of that form.
+        ValueError: not of that form.
     """
-    return _received(item)
-
-
-def _received(item: object) -> Received:
-    match item:
-        case [bytes(kid), int(floor), list(flat)] if len(flat) % 2 == 0:
+    if type(item) is list and len(item) == 3:
+        kid, floor, flat = item
+        if type(kid) is bytes and type(floor) is int and type(flat) is list and len(flat) % 2 == 0:
+            if len(flat) == 2:
+                return Received(Kid(kid), floor, ((flat[0], flat[1]),))
             return Received(Kid(kid), floor, tuple(zip(flat[0::2], flat[1::2], strict=True)))
     raise ValueError("no received numbers")
 

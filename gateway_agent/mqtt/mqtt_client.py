@@ -31,6 +31,8 @@ from gateway_agent.mqtt.packets import (
     encode_subscribe,
 )
 
+ENDED_BY_US = "closed by us"
+
 _READ_BYTES = 262_144
 _CONNECT_TIMEOUT_S = 15.0
 _TCP_NOTSENT_LOWAT = 25  # linux/tcp.h; the socket module has no name for it before Python 3.12
@@ -229,7 +231,7 @@ class MqttConnection(asyncio.BufferedProtocol):
         """End the connection. After a goodbye the broker discards the will; without one it publishes it."""
         if self._transport is None or self.closed.done():
             return
-        self._ending = "closed by us"
+        self._ending = ENDED_BY_US
         if say_goodbye and self.is_open:
             self._write(DISCONNECT_PACKET)
             self._transport.close()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway_agent.backoff import Backoff
 from gateway_agent.errors import Unavailable
-from gateway_agent.mqtt.mqtt_client import MqttConnection, Refused
+from gateway_agent.mqtt.mqtt_client import ENDED_BY_US, MqttConnection, Refused
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ class LinkState:
                 f"cannot reach {self.address}: {error}; check `host` and `port` in [{self.section}]"
                 " and that the broker runs"
             )
-        if self.is_connected or reason != self.reason:
+        if reason == ENDED_BY_US:
+            log.info("%s: %s", self.section, reason)
+        elif self.is_connected or reason != self.reason:
             log.warning("%s: %s", self.section, reason if not self.is_connected else f"connection ended: {reason}")
         self.is_connected, self.reason = False, reason
 

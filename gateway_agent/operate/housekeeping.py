@@ -89,13 +89,14 @@ class Housekeeping:
 
     def _look_at_commands(self, now_ms: int) -> None:
         for name, node_id, code in self._command_files.take():
-            command = None if code is None else self._commands.add(node_id, code, now_ms)
-            if command is None:
+            if code is None or not self._commands.has_room:
                 self._counters["commands_refused"] += 1
                 log.warning("%s is no command that we know, or too many wait", name)
                 continue
+            # Written before it may leave: an id is never used twice, whatever happens in between.
+            self._command_files.write_last_id(self._commands.last_id + 1)
+            self._commands.add(node_id, code, now_ms)
             self._counters["commands_taken"] += 1
-            self._command_files.write_last_id(command.command_id)
 
     def write_status(self, *, stopped: bool = False) -> None:
         """Raises: Unavailable."""

@@ -100,7 +100,10 @@ def main():
     power.restore(directory)
     if power.rtc_set_us is not None:
         simclock.rtc_offset_us = power.rtc_set_us
-    config = _read_json(directory + "/files/config.json", {})
+    try:
+        config = _read_json(directory + "/files/config.json", {})
+    except ValueError:
+        config = {}  # the firmware is to say so
     mac = hardware.get("mac") or config.get("node") or "240ac4000001"
     machine.set_unique_id(bytes.fromhex(mac))
     world.connect(os.getenv("STARTCITY_SIM"), mac, config.get("profile", ""))

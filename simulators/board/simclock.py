@@ -12,8 +12,9 @@ with the clock standing at the event's own instant. A host that stalls therefore
 interrupt comes at a wrong simulated time, and a sample is lost only where a board would lose it.
 
 Rate n > 0: true time runs n times faster than the host's, anchored to `STARTCITY_CLOCK`, so that several
-virtual machines and the gateway agree. A host that stalls is caught up in steps of at most `STEP_US`,
-so that tasks keep their order and a watchdog is not blamed for the host.
+virtual machines and the gateway agree. A host that stalls is caught up while the firmware waits, in steps of at most `STEP_US`,
+so that tasks keep their order and a watchdog is not blamed for the host. Firmware that computes sees at most `CODE_STEP_US` pass between two
+looks at the time: else a late host would make it a board of a hundredth of its speed, which never gets its frames out.
 Rate 0 (jump mode): waiting jumps to the next event or deadline; nothing else takes time except what
 `spend` charges for touching a pin.
 
@@ -27,6 +28,7 @@ from uos import getenv
 
 TICKS_MASK = (1 << 30) - 1  # the ESP32 port's ticks wrap at 2^30
 STEP_US = 50_000
+CODE_STEP_US = 2_000
 PIN_US = 1  # charged for one pin operation; an ESP32 takes 1 to 4 us
 _SCHEDULER_DEPTH = 8  # MICROPY_SCHEDULER_DEPTH of the ESP32 port: more pending callbacks are dropped
 _LINK_POLL_US = 2_000  # host time between two looks at the world's socket while busy
@@ -148,8 +150,11 @@ def _present_us():
     return _base_us + (_host.ticks_us() - _base_host_us) * rate
 
 
-def look(cost_us=1):
-    """Bring the clock up to the present and run what is due. Every question about time comes through here."""
+def look(cost_us=1, limit_us=None, step_us=CODE_STEP_US):
+    """Bring the clock up to the present and run what is due. Every question about time comes through here.
+
+    `limit_us`: do not go beyond it. One who waits for an instant is woken at that instant, however late the host is.
+    """
     global _link_host_us
     if irq_off_count or in_handler:
         _run_until(now_us + cost_us)
@@ -158,8 +163,10 @@ def look(cost_us=1):
         _serve()
     if rate:
         target_us = _present_us()
-        if target_us > now_us + STEP_US:
-            target_us = now_us + STEP_US
+        if target_us > now_us + step_us:
+            target_us = now_us + step_us
+        if limit_us is not None and target_us > limit_us:
+            target_us = limit_us
         if target_us > now_us:
             _run_until(target_us)
     else:
@@ -206,7 +213,7 @@ def wait(deadline_us, is_ready=None, poller=None):
     `poller` is a host poll object whose descriptors also end a host wait; without it only the world's link does.
     """
     while True:
-        look(0)
+        look(0, deadline_us, STEP_US)
         if is_ready is not None and is_ready():
             return
         if deadline_us is not None and now_us >= deadline_us:

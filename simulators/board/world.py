@@ -6,6 +6,7 @@
 
     in    {"at_ms": 1700000000000, "set": {"field_t": [2.2e-05, 1e-06, -4e-05], "temperature_c": 21.3, "wifi": true}}
           {"block": "strain", "start_ms": ..., "period_us": 10000, "values": [ADC codes]}
+          {"joined": true}                                  everything that holds at the start has been said
           {"stop": true}                                    power off, at once
     out   {"node": "aabbccddeeff", "profile": "strain-hx711"}   once, after connecting
           {"sensor": "hx711", "samples": [[at_us, code], ...]}   conversions, while `set` holds "truth": true
@@ -18,6 +19,7 @@ import json
 from array import array
 
 import simclock as _clock
+import uselect as _host_select
 import usocket
 
 values = {
@@ -37,6 +39,8 @@ values = {
 }
 
 _BLOCKS_MAX = 64
+_JOIN_TRIES = 50
+_JOIN_TRY_MS = 100
 _watchers = []
 _blocks = []  # (start_us, period_us, array of codes), ascending
 _out = []  # lines that the socket has not taken yet
@@ -56,6 +60,8 @@ def change(new_values):
 def take_line(line):
     """One message of the world."""
     message = json.loads(line)
+    if message.get("joined") and link is not None:
+        link.is_joined = True
     if message.get("stop"):
         import power
 
@@ -69,7 +75,8 @@ def take_line(line):
     if message.get("block") == "strain":
         start_us = int(message["start_ms"] * 1000)
         _blocks.append((start_us, message["period_us"], array("i", message["values"])))
-        if len(_blocks) > _BLOCKS_MAX:
+        # A board that lags behind the world still has to play what it was sent: only what is over may go.
+        while len(_blocks) > _BLOCKS_MAX and _blocks[1][0] <= _clock.now_us:
             _blocks.pop(0)
 
 
@@ -107,6 +114,7 @@ class SocketLink:
             raise ValueError("the socket's path is longer than a unix socket allows: " + path)
         self.socket.connect(b"\x01\x00" + name + b"\x00")  # struct sockaddr_un, AF_UNIX = 1, host order
         self.socket.setblocking(False)
+        self.is_joined = False
         self._buffer = bytearray(4096)
         self._rest = b""
 
@@ -146,6 +154,16 @@ class SocketLink:
     def send(self, message):
         _out.append(json.dumps(message).encode() + b"\n")
         self._flush()
+
+    def join(self):
+        """Wait (host time) for what holds at the start: a board must not measure before it has surroundings."""
+        poller = _host_select.poll()
+        poller.register(self.socket, _host_select.POLLIN)
+        tries = 0
+        while not self.is_joined and tries < _JOIN_TRIES:
+            if not poller.poll(_JOIN_TRY_MS):
+                tries += 1
+            self.receive()
 
 
 class FileLink:
@@ -193,6 +211,8 @@ def connect(address, node, profile=""):
 
         refill(_clock.now_us)
     link.send({"node": node, "profile": profile})
+    if isinstance(link, SocketLink):
+        link.join()
 
 
 def report(message):

@@ -81,6 +81,7 @@ class Hx711Chip:
             return
         if "hx711" in _world.values["absent"]:
             self._dout.drive(1)
+            self.flush_truth()
             self._schedule(at_us + self.period_us)
             return
         self._schedule(at_us + self.period_us)

@@ -231,3 +231,4 @@ class World:
         if surroundings is not None:
             surroundings.restart()
         self._feed(node)
+        self._send(node, {"joined": True})

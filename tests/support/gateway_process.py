@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gateway_agent.app import run
 from gateway_agent.registry import NodeRecord, Registry
 from gateway_agent.wire.signer import Signer
-from tests.support.profile_folder import write_profile
+from tests.support.profile_folder import PROFILE, write_profile
 from tests.support.sealing_node import SealingNode
 from tests.support.waiting import wait_until
 
@@ -38,8 +40,9 @@ class GatewayProcess:
         nodes_broker: str = "",
         city_broker: str = "",
         log_level: str = "info",
+        trend_deadline_s: int = 300,
     ) -> None:
-        """`nodes_broker` and `city_broker` are more lines of their sections."""
+        """`nodes_broker` and `city_broker` are more lines of their sections; one profile, `tank-l1`, on the mains."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data = folder / "data"
@@ -47,7 +50,10 @@ class GatewayProcess:
         self.signer, self.collector = Signer.generate(), Signer.generate()
         self._write_private("gateway.pem", self.signer.private_pem())
         (folder / "collector.pub.pem").write_bytes(self.collector.public_pem())
-        write_profile(folder / "profiles")
+        profile = PROFILE.replace('"battery"', '"mains"').replace(
+            "deadline_s = 300", f"deadline_s = {trend_deadline_s}"
+        )
+        write_profile(folder / "profiles", profile)
         self.config_path.write_text(
             f'[gateway]\nid = "{GATEWAY_ID}"\n'
             f"[nodes_broker]\nport = {nodes_port}\n{nodes_broker}\n"
@@ -59,6 +65,7 @@ class GatewayProcess:
         )
         self.data.mkdir(mode=0o700, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
+        self._forked: Any = None
         self.log_path = folder / "log"
 
     def _write_private(self, name: str, content: bytes) -> None:
@@ -72,6 +79,24 @@ class GatewayProcess:
             for node in nodes:
                 registry.add_node(NodeRecord(node.node_id, node.profile, node.generation, node.root))
 
+    def start_forked(self) -> None:
+        """Start it by forking a process that has imported the gateway already: for tests that start it often."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.support.gateway_process"])
+        forked = context.Process(
+            target=_run_forked, args=(self.config_path, self.log_path, dict(os.environ)), daemon=True
+        )
+        forked.start()
+        self._forked = forked
+
+    def kill_forked(self) -> None:
+        """SIGKILL."""
+        assert self._forked is not None
+        self._forked.kill()
+        self._forked.join()
+        self._forked.close()
+        self._forked = None
+
     def start(self, *, wait: bool = True, environment: dict[str, str] | None = None) -> None:
         """Start it; with `wait`, until it is connected to the nodes' broker."""
         before = len(self.log())
@@ -84,7 +109,9 @@ class GatewayProcess:
                 env=os.environ | (environment or {}),
             )
         if wait:
-            wait_until(lambda: self._has_logged("nodes_broker: connected", before), "the gateway's link to be connected")
+            wait_until(
+                lambda: self._has_logged("nodes_broker: connected", before), "the gateway's link to be connected"
+            )
 
     def _has_logged(self, words: str, behind: int) -> bool:
         assert self._process is not None
@@ -145,3 +172,13 @@ class GatewayProcess:
     def __exit__(self, *_exception: object) -> None:
         if self.is_running:
             self.kill()
+        if self._forked is not None:
+            self.kill_forked()
+
+
+def _run_forked(config_path: Path, log_path: Path, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    with log_path.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    run(config_path)

@@ -77,6 +77,21 @@ class PowerCutFiles:
         other._root = _survive_directory(self._root, other.rng, way, {})
         return other
 
+    def clone(self) -> PowerCutFiles:
+        """A disk of its own with the same contents, all of them durable."""
+        other = PowerCutFiles()
+        other._root = _survive_directory(self._root, other.rng, "all kept", {})
+        return other
+
+    def content(self, path: Path) -> bytes:
+        return bytes(self._file(path).current)
+
+    def store(self, path: Path, data: bytes) -> None:
+        """Put bytes there as if they had always been so, durably."""
+        file = _File(data)
+        self._directory(path.parent).durable[path.name] = file
+        self._directory(path.parent).current[path.name] = file
+
     def _step(self, operation: str, path: Path | None) -> None:
         self.steps += 1
         self.log.append(f"{self.steps} {operation} {path}")

@@ -16,7 +16,7 @@ from tests.support.collector_process import CollectorProcess, GatewaysSide
 from tests.support.field_and_city import Field
 from tests.support.gateway_process import GATEWAY_ID, GatewayProcess
 from tests.support.mosquitto import Mosquitto
-from tests.support.sealing_node import SealingNode, level_pack, open_pack
+from tests.support.sealing_node import SealingNode, open_pack
 from tests.support.signing_gateway import SigningGateway, frame
 from tests.support.waiting import wait_until
 
@@ -151,29 +151,29 @@ def test_the_real_gateway_and_the_real_collector_agree(tmp_path: Path, broker: M
     with (
         Mosquitto(tmp_path / "nodes") as nodes_broker,
         GatewayProcess(tmp_path / "gw", nodes_broker.port, broker.port) as gateway,
+        CollectorProcess(tmp_path / "city", broker.port, {GATEWAY_ID: gateway.signer}) as collector,
     ):
-        with CollectorProcess(tmp_path / "city", broker.port, {GATEWAY_ID: gateway.signer}) as collector:
-            (gateway.folder / "collector.pub.pem").write_bytes((collector.folder / "collector.pub.pem").read_bytes())
-            gateway.register(node)
-            collector.start()
-            gateway.start()
-            field = Field(nodes_broker.port, node)
-            frames = [node.seal(open_pack(True) if number % 3 else level_pack(number)) for number in range(60)]
-            field.send(node, *frames[:30])
-            wait_until(lambda: collector.count() > 0, "the first readings in the city")
-            gateway.kill()
-            gateway.start()
-            field.send(node, *frames)  # a node sends again what has no acknowledgement; the gateway recognises the rest
-            collector.kill()
-            collector.start()
-            wait_until(lambda: collector.count() == 60, "all readings in the city", 90)
-            wait_until(lambda: len(node.acknowledged) == 60, "all acknowledgements")
-            assert [reading.sequence for reading in collector.readings()] == list(range(60))
-            gateway.stop()
-            field.close()
-            collector.stop()
-            report = collector.verified()
-            assert report.is_intact, report.as_text()
-            journal = verify(gateway.data / "journal", {gateway.signer.key_id: gateway.signer.public_key})
-            assert journal.is_intact, journal.as_text()
-            assert report.as_json()["readings"] == journal.as_json()["readings"] == 60
+        (gateway.folder / "collector.pub.pem").write_bytes((collector.folder / "collector.pub.pem").read_bytes())
+        gateway.register(node)
+        collector.start()
+        gateway.start()
+        field = Field(nodes_broker.port, node)
+        frames = [node.seal(open_pack(number % 3 == 0)) for number in range(60)]  # alarms and records
+        field.send(node, *frames[:30])
+        wait_until(lambda: collector.count() > 0, "the first readings in the city")
+        gateway.kill()
+        gateway.start()
+        field.send(node, *frames)  # a node sends again what has no acknowledgement; the gateway recognises the rest
+        collector.kill()
+        collector.start()
+        wait_until(lambda: collector.count() == 60, "all readings in the city", 90)
+        wait_until(lambda: len(node.acknowledged) == 60, "all acknowledgements")
+        assert [reading.sequence for reading in collector.readings()] == list(range(60))
+        gateway.stop()
+        field.close()
+        collector.stop()
+        report = collector.verified()
+        assert report.is_intact, report.as_text()
+        journal = verify(gateway.data / "journal", {gateway.signer.key_id: gateway.signer.public_key})
+        assert journal.is_intact, journal.as_text()
+        assert report.as_json()["readings"] == journal.as_json()["readings"] == 60

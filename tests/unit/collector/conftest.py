@@ -9,7 +9,6 @@ import pytest
 
 from collector.archive import Archive
 from collector.findings import Report
-from collector.group import Group
 from collector.inbox import Message
 from collector.intake import Intake, Outgoing
 from collector.ranges import Ranges
@@ -38,8 +37,8 @@ class City:
         self.start()
 
     def start(self) -> None:
-        self.store = Store(self.folder / "collector.sqlite", self.ranges)
         self.archive = Archive(self.folder / "archive")
+        self.store = Store(self.folder / "collector.sqlite", self.ranges)
         self.intake = Intake(self.store, self.archive, COLLECTOR, self.gateways, OVERDUE_MS)
 
     def stop(self) -> None:
@@ -106,6 +105,3 @@ def make_city(tmp_path: Path) -> Iterator[Callable[..., City]]:
 @pytest.fixture
 def city(make_city: Callable[..., City]) -> City:
     return make_city()
-
-
-__all__ = ["City", "Group"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from collector.inbox import Message
+from collector.inbox import Inbox, Message
 from collector.ranges import Quality, Ranges
 from collector.times import TimeQuality
 from gateway_agent.errors import Unavailable
@@ -113,6 +113,62 @@ def test_a_refused_commit_is_forgotten_whole(city: City, monkeypatch: pytest.Mon
     (receipt,) = city.take(gateway, *batches)
     assert receipt.number == 3
     assert len(city.readings()) == 9
+
+
+def test_a_failed_sync_of_the_archive_leaves_a_whole_chain(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed sync nobody knows what a segment holds: its batches are written again in another, and the auditor sees why."""
+    gateway = SigningGateway()
+    batches = gateway.run(5)
+    city.take(gateway, *batches[:2])
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("collector.archive.os.fdatasync", refuse)
+    with pytest.raises(Unavailable, match="Input/output error"):
+        city.take(gateway, *batches[2:4])
+    monkeypatch.undo()
+    (receipt,) = city.take(gateway, *batches[2:])
+    assert receipt.number == 5
+    abandoned = min((city.folder / "archive").rglob("*.seg"))
+    abandoned.write_bytes(abandoned.read_bytes()[:-9])  # what a power cut makes of bytes that were never synced
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert {note.kind for note in report.notes} == {"abandoned"}
+    assert (report.chains[0].batches, report.chains[0].repeats) == (5, 1)
+
+
+def test_a_sync_that_fails_at_the_first_batch_is_survived_too(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both segments would have the same name: the abandoned one stays, and is read first."""
+    gateway = SigningGateway()
+    batches = gateway.run(3)
+    monkeypatch.setattr(
+        "collector.archive.os.fdatasync", lambda _descriptor: (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
+    with pytest.raises(Unavailable):
+        city.take(gateway, *batches)
+    monkeypatch.undo()
+    torn = next((city.folder / "archive").rglob("*.seg"))
+    torn.write_bytes(torn.read_bytes()[:-9])
+    city.take(gateway, *batches)
+    city.restart()
+    (receipt,) = city.take(gateway, *gateway.run(1, 3))
+    assert receipt.number == 4
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert report.chains[0].batches == 4
+
+
+async def test_a_full_inbox_refuses_and_says_how_often() -> None:
+    """Bounded in bytes; what is refused is counted once, and groups come out in order."""
+    inbox = Inbox(bytes_max=10)
+    for number in range(5):
+        inbox.put(Message("t", bytes([number]) * 3))
+    assert inbox.take_refused() == 2
+    assert inbox.take_refused() == 0
+    assert [message.payload[0] for message in await inbox.take(1)] == [0, 1, 2]
+    assert inbox.length_bytes == 0
+    assert await inbox.take(0) == []
 
 
 def test_a_database_that_refuses_midway_changes_nothing(city: City) -> None:

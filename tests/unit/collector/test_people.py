@@ -75,6 +75,13 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "not a collector's database" in refuse("collector", "run", "--config", path)
 
 
+def test_two_collectors_on_one_folder_are_refused(tmp_path: Path) -> None:
+    """The second one says so and touches nothing."""
+    city, path = city_at(tmp_path)
+    assert "another collector is running" in refuse("collector", "run", "--config", path)
+    city.stop()
+
+
 def test_the_brokers_password_must_be_private(tmp_path: Path) -> None:
     """A password file that others can read is refused; the password is in no repr."""
     path = made(tmp_path)

@@ -134,7 +134,6 @@ def test_a_command_waits_until_its_node_reports_it_or_it_expires() -> None:
     commands = Commands(last_id=4)
     node = NodeId(b"node01")
     first = commands.add(node, 1, 0)
-    assert first is not None
     assert first.command_id == 5
     assert commands.waiting(node, 1) == (first,)
     commands.note_result(node, 4)
@@ -142,6 +141,5 @@ def test_a_command_waits_until_its_node_reports_it_or_it_expires() -> None:
     commands.note_result(node, 9)
     assert commands.waiting(node, 1) == ()
     second = commands.add(node, 1, 0)
-    assert second is not None
     assert second.command_id == 10
     assert commands.waiting(node, COMMAND_EXPIRES_MS) == ()

@@ -33,6 +33,7 @@ class JournalModel(RuleBasedStateMachine):
         self.disk = PowerCutFiles(seed)
         self.seed = seed
         self.model: dict[Lane, list[SealedBatch]] = {lane: [] for lane in Lane}
+        self.attempted: dict[bytes, SealedBatch] = {}
         self.receipted = dict.fromkeys(Lane, 0)
         self.journal = open_journal(ROOT, self.maker, self.disk, SMALL)
 
@@ -51,8 +52,10 @@ class JournalModel(RuleBasedStateMachine):
     @rule(lane=lanes, number=st.sampled_from([errno.EIO, errno.ENOSPC]), operation=st.sampled_from(["append", "sync"]))
     def append_on_a_failing_disk(self, lane: Lane, number: int, operation: str) -> None:
         self.disk.fail = lambda name, path: number if name == operation else None
+        batches = self.maker.group(self.journal, lane, 2)
+        self.attempted.update({batch.batch: batch for batch in batches})
         with pytest.raises(JournalUnavailable):
-            self.journal.append(self.maker.group(self.journal, lane, 2))
+            self.journal.append(batches)
         self.disk.fail = lambda name, path: None
 
     @rule(lane=lanes, share=st.floats(0, 1))
@@ -73,7 +76,12 @@ class JournalModel(RuleBasedStateMachine):
     def restart(self) -> None:
         self.journal.close()
         self.journal = open_journal(ROOT, self.maker, self.disk, SMALL)
-        assert self.journal.recovery.damaged_batches == 0
+        # What was written and could not be synced may be found, if nothing was written after it; then it counts.
+        for lane, kept in self.model.items():
+            known = {batch.batch for batch in kept}
+            for item in read_all(self.journal, lane):
+                if not item.is_gap and item.batch not in known:
+                    kept.append(self.attempted.pop(item.batch))
 
     @rule()
     def trim(self) -> None:
@@ -84,15 +92,15 @@ class JournalModel(RuleBasedStateMachine):
         if not hasattr(self, "journal"):
             return
         for lane, kept in self.model.items():
-            stored = [item.batch for item in read_all(self.journal, lane)]
+            stored = [item.batch for item in read_all(self.journal, lane) if not item.is_gap]
             wanted = [batch.batch for batch in kept]
             assert stored == wanted[len(wanted) - len(stored) :]
             assert len(stored) >= len(wanted) - self.receipted[lane]
             instance, number = self.journal.unreceipted_from(lane)
             behind = self.journal.read_after(lane, instance, number, 1_000, 1_000_000)
-            assert [item.batch for item in behind] == wanted[self.receipted[lane] :]
+            assert [item.batch for item in behind if not item.is_gap] == wanted[self.receipted[lane] :]
         assert self.journal.usage().bytes <= SMALL.bytes_max
 
 
-JournalModel.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+JournalModel.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestJournalModel = JournalModel.TestCase

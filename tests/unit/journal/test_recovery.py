@@ -4,20 +4,22 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from gateway_agent.errors import ConfigError
-from gateway_agent.journal import Journal, StoredBatch
-from gateway_agent.journal.segment import frame, scan
+from gateway_agent.journal import Journal, JournalLimits, StoredBatch
+from gateway_agent.journal.segment import Header, Piece, frame, scan
 from gateway_agent.model import Lane, SealedBatch
 from gateway_agent.wire import cbor
 from tests.support.journal_batches import GATEWAY, BatchMaker, gap_bytes, link_of, receipt_for
 from tests.support.journal_campaign import read_all
+from tests.support.power_cut_files import PowerCutFiles
 from tests.unit.journal.journal_cases import LIMITS, fill, open_journal, segment_files
 
+ROOT = Path("/data/journal")
+SMALL = JournalLimits(20_000, 700)
 Made = tuple[Path, BatchMaker, list[SealedBatch]]
 
 
@@ -34,6 +36,11 @@ def made(tmp_path: Path) -> Made:
     return directory, maker, batches
 
 
+def _number(piece: Piece) -> int:
+    assert not isinstance(piece.entry, Header)
+    return piece.entry.number
+
+
 def _numbers(stored: list[StoredBatch]) -> list[int]:
     return [item.number for item in stored]
 
@@ -42,19 +49,37 @@ def _quarantined(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted((directory / "quarantine").iterdir()))
 
 
-def test_every_cut_of_the_last_segment_keeps_what_is_before_it(made: Made) -> None:
+@pytest.fixture
+def in_memory() -> tuple[PowerCutFiles, BatchMaker, list[SealedBatch], Path]:
+    """The same on a disk in memory, and the path of its last segment: for the tests of every byte."""
+    maker = BatchMaker(3)
+    disk = PowerCutFiles()
+    journal = open_journal(ROOT, maker, disk, SMALL)
+    batches = fill(journal, maker, Lane.RECORD, 9, 40)
+    log = journal._logs[Lane.RECORD]
+    assert log.segments[-1].last - log.segments[-1].first >= 2
+    journal.close()
+    return disk, maker, batches, log.path(log.segments[-1].serial)
+
+
+def _aside(disk: PowerCutFiles) -> bytes:
+    directory = ROOT / "quarantine"
+    return b"".join(disk.content(directory / name) for name in sorted(disk.list_directory(directory)))
+
+
+def test_every_cut_of_the_last_segment_keeps_what_is_before_it(
+    in_memory: tuple[PowerCutFiles, BatchMaker, list[SealedBatch], Path],
+) -> None:
     """Wherever the last file ends: it opens, whole entries stay, the torn bytes are set aside and counted, and the
     lane goes on under a new instance, so that no number gets a second meaning."""
-    directory, maker, batches = made
-    path = segment_files(directory, Lane.RECORD)[-1]
-    whole = path.read_bytes()
+    original, maker, batches, path = in_memory
+    whole = original.content(path)
     ends = [piece.end for piece in scan(whole).pieces]
-    first = 24 - (len(ends) - 1) + 1
+    first = len(batches) - (len(ends) - 1) + 1
     for size in range(len(whole)):
-        copy = directory.with_name("cut")
-        shutil.copytree(directory, copy)
-        (copy / path.relative_to(directory)).write_bytes(whole[:size])
-        journal = open_journal(copy, maker)
+        disk = original.clone()
+        disk.store(path, whole[:size])
+        journal = open_journal(ROOT, maker, disk, SMALL)
         kept = first - 1 + max(0, sum(end <= size for end in ends) - 1)
         stored = read_all(journal, Lane.RECORD)
         assert [item.batch for item in stored] == [batch.batch for batch in batches[:kept]], size
@@ -62,35 +87,32 @@ def test_every_cut_of_the_last_segment_keeps_what_is_before_it(made: Made) -> No
         is_readable = size >= ends[0]
         assert journal.recovery.reasons["torn_tail"] == (1 if torn and is_readable else 0)
         assert journal.recovery.reasons["unreadable_segment"] == (0 if is_readable else 1)
-        assert len(_quarantined(copy)) == torn
+        assert len(_aside(disk)) == torn
         # A cut between two entries cannot be seen here; only the city can contradict it (docs/journal.md, Numbers).
         is_seen = torn > 0 or size <= ends[0]
         assert (journal.recovery.new_instances == (Lane.RECORD,)) == is_seen, size
-        if is_seen:
-            assert journal.head(Lane.RECORD).instance != batches[0].instance
+        assert (journal.head(Lane.RECORD).instance != batches[0].instance) == is_seen
         more = fill(journal, maker, Lane.RECORD, 2)
         journal.close()
-        again = open_journal(copy, maker)
+        again = open_journal(ROOT, maker, disk, SMALL)
         assert [item.batch for item in read_all(again, Lane.RECORD)] == [b.batch for b in [*batches[:kept], *more]]
         assert again.recovery.losses == ()
-        again.close()
-        shutil.rmtree(copy)
 
 
-def test_every_flipped_byte_of_the_last_segment_costs_one_batch_at_most(made: Made) -> None:
+def test_every_flipped_byte_of_the_last_segment_costs_one_batch_at_most(
+    in_memory: tuple[PowerCutFiles, BatchMaker, list[SealedBatch], Path],
+) -> None:
     """Whichever byte of the last file is bad: it opens, all other batches stay in order, the lost one is named by a
     gap (or, at the very end, leads to a new instance), and the bad bytes are in quarantine."""
-    directory, maker, batches = made
-    path = segment_files(directory, Lane.RECORD)[-1]
-    whole = path.read_bytes()
+    original, maker, batches, path = in_memory
+    whole = original.content(path)
     pieces = scan(whole).pieces
     for position in range(len(whole)):
         data = bytearray(whole)
         data[position] ^= 0x10
-        copy = directory.with_name("flipped")
-        shutil.copytree(directory, copy)
-        (copy / path.relative_to(directory)).write_bytes(data)
-        journal = open_journal(copy, maker)
+        disk = original.clone()
+        disk.store(path, bytes(data))
+        journal = open_journal(ROOT, maker, disk, SMALL)
         hit = next(piece for piece in pieces if piece.start <= position < piece.end)
         stored = read_all(journal, Lane.RECORD)
         kept = [item.batch for item in stored if not item.is_gap]
@@ -105,16 +127,14 @@ def test_every_flipped_byte_of_the_last_segment_costs_one_batch_at_most(made: Ma
             assert journal.recovery.reasons == {"torn_tail": 1}
             assert journal.recovery.new_instances == (Lane.RECORD,)
         else:
-            lost = hit.entry.number  # type: ignore[union-attr]
+            lost = _number(hit)
             assert kept == [batch.batch for batch in batches if batch.number != lost]
             assert gaps == [(lost, lost)]
-            assert _numbers(stored) == list(range(1, 25))
+            assert _numbers(stored) == list(range(1, len(batches) + 1))
             assert journal.recovery.reasons == {"damaged": 1}
             assert journal.recovery.damaged_batches == 1
             assert journal.recovery.new_instances == ()
-        assert whole[hit.start : position] + bytes((data[position],)) in _quarantined(copy)
-        journal.close()
-        shutil.rmtree(copy)
+        assert bytes(data[hit.start : hit.end]) in _aside(disk)
 
 
 def test_a_gap_carries_the_link_of_the_batch_behind_it(made: Made) -> None:
@@ -126,7 +146,7 @@ def test_a_gap_carries_the_link_of_the_batch_behind_it(made: Made) -> None:
     data[entries[0].end - 1] ^= 1
     path.write_bytes(data)
     journal = open_journal(directory, maker)
-    lost = batches[entries[0].entry.number - 1]  # type: ignore[union-attr]
+    lost = batches[_number(entries[0]) - 1]
     gap = next(item for item in read_all(journal, Lane.RECORD) if item.is_gap)
     expected = gap_bytes(Lane.RECORD, lost.instance, lost.number, lost.number, link_of(lost.batch), 1)
     assert gap.batch == expected
@@ -146,7 +166,7 @@ def test_a_finished_segment_that_goes_bad_is_salvaged_when_it_is_read(made: Made
     assert journal.recovery.losses == ()
     stored = read_all(journal, Lane.RECORD)
     assert _numbers(stored) == list(range(1, 25))
-    assert [item.number for item in stored if item.is_gap] == [lost.entry.number]  # type: ignore[union-attr]
+    assert [item.number for item in stored if item.is_gap] == [_number(lost)]
     assert journal.counters.losses == {"damaged": 1}
     assert bytes(data) in _quarantined(directory)
     journal.close()
@@ -182,7 +202,7 @@ def test_a_segment_that_vanished_becomes_a_gap(made: Made, index: int, scan_all:
     """A file that is gone leaves a signed gap, the rest is read, and reading does not stop or loop."""
     directory, maker, batches = made
     path = segment_files(directory, Lane.RECORD)[index]
-    gone = [piece.entry.number for piece in scan(path.read_bytes()).pieces[1:]]  # type: ignore[union-attr]
+    gone = [_number(piece) for piece in scan(path.read_bytes()).pieces[1:]]
     path.unlink()
     journal = open_journal(directory, maker, scan_all=scan_all)
     stored = read_all(journal, Lane.RECORD)
@@ -200,7 +220,7 @@ def test_without_a_signer_a_hole_is_left_and_found_again_by_one_that_can_sign(ma
     lost = scan(bytes(data)).pieces[1]
     data[lost.start + 13] ^= 1
     path.write_bytes(data)
-    number = lost.entry.number  # type: ignore[union-attr]
+    number = _number(lost)
     journal = open_journal(directory, maker, signs=False, scan_all=True)
     assert journal.recovery.reasons == {"damaged": 1}
     assert _numbers(read_all(journal, Lane.RECORD)) == [other for other in range(1, 25) if other != number]

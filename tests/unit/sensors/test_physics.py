@@ -84,7 +84,7 @@ def test_strain_beyond_the_converter_is_its_end_of_scale() -> None:
 def test_a_synthetic_bridge_carries_traffic_and_warms_up() -> None:
     """Live load and thermal drift both show, and each second replays from its seed."""
     bridge = SyntheticBridge(START_MS, seed=3)
-    codes = []
+    codes: list[int] = []
     for second in range(600):
         block = bridge.block(START_MS + 1000 * second)
         assert block is not None and len(block.codes) == 100

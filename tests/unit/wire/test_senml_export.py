@@ -45,7 +45,7 @@ def test_pack_without_the_city_time_says_so() -> None:
 
 def test_base_fields_last_until_they_change() -> None:
     """Base value and base sum are added, and a record of base fields alone only sets them."""
-    records = [
+    records: list[dict[str, Any]] = [
         {"bn": "a:", "bv": Decimal("20.0"), "bs": 5},
         {"n": "x", "v": Decimal("0.5"), "s": 2},
         {"bn": "b:", "n": "y"},

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A node's life with the power cut at every single write to its flash: `power_cuts.py [FIRST LAST STEP]`.
 
-After each cut: no number was given twice, every frame that is held is one that was made, byte for byte, and every
-alarm and record frame whose `queue` returned and that was not acknowledged is there. Prints `cuts N writes W`.
+After each cut: no number was given twice, every frame that is held is one that was made, byte for byte, none lies below a floor that
+was told, and every alarm and record frame whose `queue` returned and that was not acknowledged is there. Prints `cuts N writes W`.
 """
 
 import sys
 
 import ram_flash
-from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start
+from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start, told
 
 LANES = (RECORD, TREND, TREND, ALARM, RECORD, TREND, RECORD)
 
@@ -19,7 +19,7 @@ def live(durable, steps, salt):
     outbox, _ = start(12)
     for step in range(steps):
         lane = LANES[step % len(LANES)]
-        sequence = outbox.queue(lane, pack("%s %d %s" % (salt, step, "x" * (step * 37 % 180))), step)
+        sequence = outbox.queue(lane, pack("%s %d %s" % (salt, step, "x" * (step * 37 % 180))), 0, step)
         if lane != TREND:
             durable.add((outbox.numbers.epoch, sequence))
         if step % 9 == 8:
@@ -40,10 +40,12 @@ def check(durable, cut):
     epoch = outbox.numbers.epoch
     for key in durable:
         assert key[0] == epoch
-    sequence = outbox.queue(RECORD, pack("after"), 0)
+    sequence = outbox.queue(RECORD, pack("after"), 0, 0)
     found = held(outbox)
     for key, frame in found.items():
         assert key == (epoch, sequence) or sealed_before.get(key) == frame, "cut %d: a frame that was never made" % cut
+    below = [key[1] for key in found if key[1] < told[epoch]]
+    assert not below, "cut %d: held below the floor that was told: %s" % (cut, below)
     missing = [key[1] for key in durable if key not in found]
     assert not missing, "cut %d: durable frames are gone: %s" % (cut, missing)
     given_up = [entry for entry in listener.given_up if entry[:2] in durable]
@@ -55,6 +57,7 @@ def run(cut):
     flash = ram_flash.RamFlash(40)
     ram_flash.format_and_mount(flash)
     sealed.clear()
+    told.clear()
     durable = set()
     live(durable, 16, "first")  # an earlier life, so that there is something to lose
     flash = ram_flash.power_again(flash)

@@ -126,11 +126,11 @@ def room_is_made_by_the_least_urgent():
 def an_acknowledgement_closes_what_it_names_and_no_more():
     waiting = Waiting(EPOCH, RECORD)
     for number in (3, 4, 9, 10, 11, 40):
-        waiting.add(number, 0)
+        waiting.add(number, 0, 10)
     assert waiting.acknowledge([[0, 3], [10, 39]]) == [0, 3, 4]
     assert waiting.acknowledge([[0, 3], [10, 39]]) == [], "a repeat closes nothing again"
     assert waiting.waiting_sequences() == [4, 9, 40] and waiting.remaining == 3 and waiting.lowest() == 4
-    waiting.sent(1, 5000, 0, 0)
+    waiting.sent(1, 5000, 0)
     assert waiting.next_due(5) == 2, "the one just sent has to wait"
     waiting.hurry(-1, 6)
     assert waiting.next_due(6) == 1

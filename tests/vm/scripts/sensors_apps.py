@@ -107,7 +107,9 @@ def parking():
     # The sensor disappears, another answers later.
     del reports[:]
     asyncio.run(stage(new_app(), [(5, None), (30, {"absent": ["qmc5883l"]}), (30, {"absent": []})]))
-    assert [part for part, _ in faults] == ["magnetometer", "magnetometer"] and faults[0][1] and faults[1][1] == "", faults
+    assert [part for part, _ in faults] == ["magnetometer", "magnetometer"] and faults[0][1] and faults[1][1] == "", (
+        faults
+    )
     asyncio.run(stage(new_app(), [(20, {"field_t": [3e-3, 0, 0]}), (20, {"field_t": empty})]))
     assert faults[2:] == [("magnetometer", "field out of range"), ("magnetometer", "")], faults
 

@@ -25,7 +25,7 @@ def fill(outbox, lane, count):
     """Queue frames and, for trend, bring each to flash. Returns their numbers."""
     made = []
     for _ in range(count):
-        made.append(outbox.queue(lane, pack(TEXT), 0))
+        made.append(outbox.queue(lane, pack(TEXT), 0, 0))
         if lane == TREND:
             outbox.tidy(31)
     return made
@@ -67,7 +67,7 @@ def full_store_gives_up_trend_then_record_then_alarm(flash):
 def trend_waits_in_memory_and_moves_when_old_or_much(flash):
     outbox, _ = start()
     writes = flash.writes
-    outbox.queue(TREND, pack("a"), 100)
+    outbox.queue(TREND, pack("a"), 0, 100)
     assert flash.writes == writes and not segments("t"), "a trend frame went to flash at once"
     outbox.tidy(129)
     assert not segments("t")
@@ -75,7 +75,7 @@ def trend_waits_in_memory_and_moves_when_old_or_much(flash):
     assert len(segments("t")) == 1, "30 s unacknowledged: it belongs on flash"
     count = 0
     while len(segments("t")) == 1 and count < 100:
-        outbox.queue(TREND, pack(TEXT), 131)
+        outbox.queue(TREND, pack(TEXT), 0, 131)
         count += 1
     assert 8 < count < 40, count  # half of 8 KiB at about 200 bytes each
     assert sum(memory.bytes_held for memory in outbox._memories) == 0
@@ -84,7 +84,7 @@ def trend_waits_in_memory_and_moves_when_old_or_much(flash):
 def alarms_and_records_are_on_flash_before_they_can_be_sent(flash):
     outbox, _ = start()
     for lane, letter in ((ALARM, "a"), (RECORD, "r")):
-        outbox.queue(lane, pack("now"), 0)
+        outbox.queue(lane, pack("now"), 0, 0)
         assert len(segments(letter)) == 1, "not on flash when queue returns"
         waiting, i = outbox.next_due(0)
         assert outbox.frame(waiting, i) in open(waiting.path, "rb").read()
@@ -99,7 +99,7 @@ def alarms_go_first_then_new_then_backlog_in_order(flash):
     again(flash)
     outbox, _ = start()
     new_record = fill(outbox, RECORD, 2)
-    new_trend = [outbox.queue(TREND, pack("t"), 0)]
+    new_trend = [outbox.queue(TREND, pack("t"), 0, 0)]
     new_alarm = fill(outbox, ALARM, 2)
     order = [key[1] for key in held_in_order(outbox)]
     assert order[:5] == new_alarm + new_record + new_trend, order[:6]
@@ -178,7 +178,7 @@ def an_unreadable_number_store_starts_a_new_epoch(flash):
         file.write(raw)
     outbox, listener = start()
     assert outbox.numbers.epoch != old_epoch and listener.epochs[0][1] == "the number store is damaged"
-    assert outbox.queue(RECORD, pack("new"), 0) == 0
+    assert outbox.queue(RECORD, pack("new"), 0, 0) == 0
     assert outbox.is_our_epoch(old_epoch), "the old backlog's answers would be refused"
     found = held(outbox)
     assert [key[1] for key in sorted(found) if key[0] == old_epoch] == made, "the old epoch's backlog is gone"
@@ -188,10 +188,10 @@ def an_unreadable_number_store_starts_a_new_epoch(flash):
 def numbers_used_up_start_a_new_epoch(flash):
     outbox, listener = start()
     outbox.numbers.next = outbox.numbers.reserved = numbers.SEQUENCE_MAX + 1 - numbers.BLOCK
-    last = [outbox.queue(RECORD, pack("last"), 0) for _ in range(numbers.BLOCK)]
+    last = [outbox.queue(RECORD, pack("last"), 0, 0) for _ in range(numbers.BLOCK)]
     assert last[-1] == numbers.SEQUENCE_MAX
     old_epoch = outbox.numbers.epoch
-    assert outbox.queue(RECORD, pack("first"), 0) == 0 and outbox.numbers.epoch != old_epoch
+    assert outbox.queue(RECORD, pack("first"), 0, 0) == 0 and outbox.numbers.epoch != old_epoch
     assert len(held(outbox)) == numbers.BLOCK + 1
     boot = outbox.numbers.boot
     again(flash)
@@ -212,7 +212,7 @@ def flash_that_refuses_keeps_frames_in_memory_under_a_new_epoch(flash):
     from node_io import flash_store
 
     number_store.open = flash_store.open = broken_open
-    made = [(outbox.numbers.epoch, outbox.queue(RECORD, pack(str(i)), 0)) for i in range(40)]
+    made = [(outbox.numbers.epoch, outbox.queue(RECORD, pack(str(i)), 0, 0)) for i in range(40)]
     made = [(outbox.numbers.epoch if number < 24 else old_epoch, number) for _, number in made]
     assert outbox.numbers.epoch != old_epoch, "a number was used that no store knows of"
     assert ("flash" in [part for part, _ in listener.faults])
@@ -251,7 +251,7 @@ def acknowledged_numbers_below_the_floor_do_not_come_back(flash):
 def memory_lost_with_power_is_named(flash):
     outbox, _ = start()
     record = fill(outbox, RECORD, 2)
-    trend = [outbox.queue(TREND, pack("t"), 0) for _ in range(3)]
+    trend = [outbox.queue(TREND, pack("t"), 0, 0) for _ in range(3)]
     record += fill(outbox, RECORD, 1)
     reserved = outbox.numbers.reserved
     again(flash)
@@ -263,7 +263,7 @@ def memory_lost_with_power_is_named(flash):
 
 def retransmission_waits_grow_with_jitter(flash):
     outbox, _ = start()
-    outbox.queue(ALARM, pack("a"), 0)
+    outbox.queue(ALARM, pack("a"), 0, 0)
     waits = []
     now_s = 0
     for _ in range(10):

@@ -11,6 +11,7 @@ from node_io.outbox import Outbox
 ROOT = derive_root(bytes(range(16)), 0)
 NODE = b"\xaa\xbb\xcc\xdd\xee\xff"
 ALARM, RECORD, TREND = 0, 1, 2
+told = {}  # epoch: the highest floor that a frame has told
 sealed = {}  # (epoch, sequence): frame, of all lives of the node
 
 
@@ -25,6 +26,7 @@ class WatchedSealer(frame.Sealer):
         if key in sealed:
             raise Reused("number %d of epoch %s" % (sequence, self.kid[6:]))
         sealed[key] = made
+        told[key[0]] = max(floor, told.get(key[0], 0))
         return made
 
 
@@ -57,7 +59,7 @@ class Listener:
 def start(segments_max=64):
     """A node's outbox after a start, and who hears its events."""
     listener = Listener()
-    return Outbox(ROOT, NODE, FlashStore("queue", segments_max), [0, 5, 300], listener), listener
+    return Outbox(ROOT, NODE, FlashStore("queue", segments_max, [10, 15, 300]), listener), listener
 
 
 def pack(text):

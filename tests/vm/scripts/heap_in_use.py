@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Run the whole node, without the simulator's own memory, and print the heap that it keeps: `heap_in_use.py FOLDER`.
+
+FOLDER holds config.json and key.bin. The board's modules are replaced by the least that lets the firmware run: this
+is about memory, and the simulated board would count its own. Prints `steady BYTES` of the 64-bit interpreter.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+
+
+class Module:
+    def __init__(self, **content):
+        for name in content:
+            setattr(self, name, content[name])
+
+
+class Pin:
+    IN = 0
+    OUT = 1
+    PULL_UP = 2
+
+    def __init__(self, *_, **__):
+        pass
+
+
+class I2C:
+    def __init__(self, *_, **__):
+        pass
+
+    def __getattr__(self, _):
+        raise OSError(19)
+
+
+class WLAN:
+    def __init__(self, *_):
+        self._is_connected = False
+
+    def active(self, *_):
+        return True
+
+    def isconnected(self):
+        return self._is_connected
+
+    def status(self, *what):
+        return -60 if what else 1010
+
+    def disconnect(self):
+        pass
+
+    def config(self, **_):
+        pass
+
+    def scan(self):
+        return [(b"startcity", b"", 1, -60, 3, False)]
+
+    def connect(self, *_):
+        self._is_connected = True
+
+    def ifconfig(self):
+        return ("192.0.2.1",)
+
+
+class NVS:
+    def __init__(self, _):
+        pass
+
+    def get_blob(self, *_):
+        raise OSError(1)
+
+    def set_blob(self, *_):
+        pass
+
+    def commit(self):
+        pass
+
+
+sys.modules["machine"] = Module(
+    Pin=Pin, I2C=I2C, unique_id=lambda: b"\xaa\xbb\xcc\xdd\xee\xff", reset_cause=lambda: 1, PWRON_RESET=1, reset=sys.exit
+)
+sys.modules["network"] = Module(WLAN=WLAN, STA_IF=0, STAT_CONNECTING=1001, STAT_IDLE=1000)
+sys.modules["esp32"] = Module(NVS=NVS)
+# On the board these are part of the image: loading them costs no heap.
+asyncio.Event, asyncio.Lock, asyncio.open_connection, asyncio.wait_for  # noqa: B018
+
+os.chdir(sys.argv[1])
+gc.collect()
+base = gc.mem_alloc()
+
+import runtime
+
+
+async def watch():
+    """Wait until some frames went through memory and flash, then look."""
+    await asyncio.sleep(3)
+    gc.collect()
+    print("steady", gc.mem_alloc() - base)
+    sys.exit()
+
+
+asyncio.create_task(watch())
+runtime.main()
