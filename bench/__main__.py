@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from bench import idle, paced, rate, upstream
@@ -30,15 +31,14 @@ def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="startcity-bench-", dir="/var/tmp"))
     try:
         directory.chmod(0o755)
-        runs = {
+        runs: dict[str, Callable[[], list[Figure]]] = {
             "upstream": upstream.run,
             "idle": lambda: idle.run(directory / "idle"),
             "rate": lambda: rate.run(directory / "rate", chosen.messages),
             "paced": lambda: paced.run(directory / "paced", chosen.paced_messages),
         }
         for name in names:
-            figures: list[Figure] = runs[name]()
-            for figure in figures:
+            for figure in runs[name]():
                 print(figure.line(), flush=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

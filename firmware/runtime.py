@@ -229,7 +229,8 @@ class Node:
             return
         self.counters["down"] += 1
         self.outbox.acknowledge(down.epoch, down.acknowledged)
-        if self._starts.get(down.gateway_id, down.start) != down.start:
+        if self._starts.get(down.gateway_id) != down.start:
+            # It has just started, or we have: what was sent before may have met nobody.
             self.outbox.hurry_all(now_ms // 1000)
         self._starts[down.gateway_id] = down.start
         self._wake.set()

@@ -271,9 +271,9 @@ class Gateway:
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await self.pump.drained()
-                await self.uplink.stop()
         except TimeoutError:
-            log.info("stopping with batches that the city has not confirmed; they are sent at the next start")
+            log.info("stopping with batches that the city's broker has not taken; they are sent at the next start")
+        self.uplink.publish_state(self.make_state(False))
 
 
 async def _run(config: Config) -> None:

@@ -57,7 +57,7 @@ class Account:
 
 
 class Display(Protocol):
-    def show(self, city: City, moment: str, verified: dict[str, Any]) -> None: ...
+    def show(self, city: City, at_s: float, phase: str, verified: dict[str, Any]) -> None: ...
 
 
 def _batches_by_lane(report: dict[str, Any]) -> dict[str, int]:
@@ -71,14 +71,14 @@ def _duplicates(report: dict[str, Any]) -> int:
     return sum(problem["kind"] in ("identity_twice", "conflict") for problem in report.get("problems", []))
 
 
-def _rows(city: City, moment: str, verified: dict[str, Any]) -> list[tuple[str, str]]:
+def _rows(city: City, at_s: float, phase: str, verified: dict[str, Any]) -> list[tuple[str, str]]:
     produced, acknowledged = city.produced, city.acknowledged
     status = city.gateway_status()
     lanes = ", ".join(f"{lane} {count}" for lane, count in _batches_by_lane(verified).items()) or "-"
     link = status.get("nodes_broker", {})
     count = verified.get("readings", 0)
     return [
-        ("now", moment),
+        ("now", f"{at_s:.0f} s, {phase}"),
         ("nodes", f"{sum(node.is_running for node in city.nodes)} of {len(city.nodes)} running"),
         ("readings produced", f"{produced}"),
         ("acknowledged to the nodes", f"{acknowledged}"),
@@ -98,9 +98,9 @@ class TableDisplay:
     def __init__(self, live: Live) -> None:
         self._live = live
 
-    def show(self, city: City, moment: str, verified: dict[str, Any]) -> None:
+    def show(self, city: City, at_s: float, phase: str, verified: dict[str, Any]) -> None:
         table = Table(title="startcity, a simulated city", show_header=False, title_justify="left")
-        for name, value in _rows(city, moment, verified):
+        for name, value in _rows(city, at_s, phase, verified):
             table.add_row(name, value)
         self._live.update(table)
 
@@ -112,17 +112,23 @@ class LineDisplay:
         self._next = 0.0
         self._last = ""
 
-    def show(self, city: City, moment: str, verified: dict[str, Any]) -> None:
+    def show(self, city: City, at_s: float, phase: str, verified: dict[str, Any]) -> None:
         now = time.monotonic()
-        if moment == self._last and now < self._next:
+        if phase == self._last and now < self._next:
             return
-        self._last, self._next = moment, now + 5
-        rows = dict(_rows(city, moment, verified))
+        self._last, self._next = phase, now + 5
+        rows = dict(_rows(city, at_s, phase, verified))
         print(
-            f"{moment}: produced {rows['readings produced']}, acknowledged {rows['acknowledged to the nodes']}, "
+            f"{at_s:3.0f} s, {phase}: produced {rows['readings produced']}, acknowledged {rows['acknowledged to the nodes']}, "
             f"verified {rows['verified at the city']}, uplink {rows['uplink']}",
             flush=True,
         )
+
+
+def _phase(city: City, part: float) -> str:
+    if city.tap.is_cut:
+        return "uplink cut"
+    return "gateway killed and started again" if _KILL_AT <= part < _KILL_AT + 0.1 else "running"
 
 
 async def _play(city: City, display: Display, seconds: float) -> Account:
@@ -145,14 +151,7 @@ async def _play(city: City, display: Display, seconds: float) -> Account:
         if verifying is None or verifying.done():
             verified = verifying.result() if verifying is not None else verified
             verifying = asyncio.create_task(city.verify())
-        moment = (
-            "uplink cut"
-            if city.tap.is_cut
-            else "gateway killed and started again"
-            if killed and part < _KILL_AT + 0.1
-            else "running"
-        )
-        display.show(city, f"{part * seconds:3.0f} s {moment}", verified)
+        display.show(city, part * seconds, _phase(city, part), verified)
         if problems := city.failures():
             raise CityError("; ".join(problems))
         await asyncio.sleep(0.5)
@@ -163,7 +162,7 @@ async def _play(city: City, display: Display, seconds: float) -> Account:
     while True:
         verified = await city.verify()
         drain_s = time.monotonic() - drain_began
-        display.show(city, f"draining for {drain_s:.0f} s", verified)
+        display.show(city, drain_s, "draining", verified)
         if verified.get("readings") == city.produced == city.acknowledged or drain_s > _DRAIN_S_MAX:
             break
         await asyncio.sleep(0.5)

@@ -139,8 +139,8 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "Nessun caveau ha la chiave madre: custodirla con `startcity vault add ID --key {file}`.",
     ),
     (
-        "On the board: copy both files beside main.py (docs/node.md), then delete {folder}.",
-        "Sulla scheda: copiare i due file accanto a main.py (docs/node.md), poi cancellare {folder}.",
+        "On the board: copy both files beside main.py (docs/install-node-by-hand.md), then delete {folder}.",
+        "Sulla scheda: copiare i due file accanto a main.py (docs/install-node-by-hand.md), poi cancellare {folder}.",
     ),
     (
         "Register the nodes of a file that `startcity vault roots` has made.",

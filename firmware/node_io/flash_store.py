@@ -18,7 +18,7 @@ from node_core.frame import frame_number
 
 SEGMENT_BYTES = 4096
 _LETTERS = "art"
-_HEADS_MAX = 3
+_HEADS_MAX = 2
 _FRAME_BYTES_MIN = 40
 
 
@@ -43,7 +43,7 @@ class FlashStore:
         self.segments_max = segments_max
         self.heads: list = [[], [], []]  # by lane, loaded, oldest first
         self.tails: list = [None, None, None]  # by lane, loaded, being written
-        self.resting: list = [[], [], []]  # by lane: (number, first sequence, epoch tag, path), newer than all heads
+        self.resting: list = [[], [], []]  # by lane: (number, first sequence, epoch tag), newer than all heads
         self._next_number = 1
         try:
             os.mkdir(folder)
@@ -61,11 +61,14 @@ class FlashStore:
             return
         try:
             number = int(parts[0], 16)
-            found = (number, int(parts[1], 16), parts[2], self._folder + "/" + name)
+            found = (number, int(parts[1], 16), int(parts[2], 16))
         except ValueError:
             return
         self.resting[lane].append(found)
         self._next_number = max(self._next_number, number + 1)
+
+    def _path(self, lane: int, number: int, first: int, tag: int) -> str:
+        return "%s/%s%06x-%05x-%04x" % (self._folder, _LETTERS[lane], number, first, tag)
 
     def counts(self) -> list:
         """Segments of each lane."""
@@ -132,7 +135,7 @@ class FlashStore:
                 raise StoreFull()
             number = self._next_number
             self._next_number += 1
-            path = "%s/%s%06x-%05x-%s" % (self._folder, _LETTERS[lane], number, entry[0], _tag(epoch))
+            path = self._path(lane, number, entry[0], _tag(epoch))
             tail = self.tails[lane] = Segment(epoch, lane, number, path)
         return tail
 
@@ -144,7 +147,7 @@ class FlashStore:
         elif len(self.heads[lane]) < _HEADS_MAX and not self.resting[lane]:
             self.heads[lane].append(tail)
         else:
-            self.resting[lane].append((tail.number, tail.sequences[0], _tag(tail.epoch), tail.path))
+            self.resting[lane].append((tail.number, tail.sequences[0], _tag(tail.epoch)))
 
     def refill(self, lane: int, numbers):
         """Load the oldest resting segment if there is room among the heads. Returns it, or None.
@@ -154,7 +157,8 @@ class FlashStore:
         """
         if not self.resting[lane] or len(self.heads[lane]) >= _HEADS_MAX:
             return None
-        number, first, tag, path = self.resting[lane].pop(0)
+        number, first, tag = self.resting[lane].pop(0)
+        path = self._path(lane, number, first, tag)
         segment = Segment(b"", lane, number, path)
         segment.is_fresh = False
         expected = first
@@ -177,7 +181,7 @@ class FlashStore:
         self.heads[lane].append(segment)
         return segment
 
-    def _last_of(self, lane: int, tag: str, numbers) -> int:
+    def _last_of(self, lane: int, tag: int, numbers) -> int:
         """The highest number that a segment may hold whose end cannot be read."""
         after = self.resting[lane][0] if self.resting[lane] else None
         return after[1] - 1 if after is not None and after[2] == tag else numbers.reserved - 1
@@ -186,10 +190,11 @@ class FlashStore:
         """The numbers of an epoch from `lowest` on that resting segments hold, ascending. For the start only."""
         held = []
         for lane in range(3):
-            for _, first, tag, path in reversed(self.resting[lane]):
+            for number, first, tag in reversed(self.resting[lane]):
                 if tag != _tag(epoch):
                     break
-                held.extend([found[2] for found in scan(path) if found[0] >= 0 and found[2] >= lowest])
+                found = scan(self._path(lane, number, first, tag))
+                held.extend([record[2] for record in found if record[0] >= 0 and record[2] >= lowest])
                 if first <= lowest:
                     break
         held.sort()
@@ -267,5 +272,5 @@ def _read_record(file) -> tuple:
     return frame, 6 + length
 
 
-def _tag(epoch: bytes) -> str:
-    return binascii.hexlify(epoch[:2]).decode()
+def _tag(epoch: bytes) -> int:
+    return epoch[0] << 8 | epoch[1]

@@ -15,7 +15,8 @@ from node_core.frame import Sealer
 from node_io import number_store
 from node_io.flash_store import FlashStore, StoreFull
 
-_MEMORY_BYTES_MAX = 8192
+_MEMORY_BYTES_MAX = 6144
+_FRAME_COST_BYTES = 48  # what a frame in memory takes beside its own bytes
 _MEMORY_WAIT_S = 30
 _NO_SPACE = 28
 
@@ -30,11 +31,14 @@ class Memory(Waiting):
 
     def keep(self, sequence: int, frame: bytes, wait_s: int, now_s: int) -> None:
         self.add(sequence, now_s & 0xFFFF, wait_s)
+        self.put(frame)
+
+    def put(self, frame: bytes) -> None:
         self.frames.append(frame)
-        self.bytes_held += len(frame)
+        self.bytes_held += len(frame) + _FRAME_COST_BYTES
 
     def forget(self, i: int) -> None:
-        self.bytes_held -= len(self.frames[i])
+        self.bytes_held -= len(self.frames[i]) + _FRAME_COST_BYTES
         self.frames[i] = b""
 
     def entries(self) -> list:
@@ -147,7 +151,12 @@ class Outbox:
                     self._put_back(memory, entries)
             held = sum([memory.bytes_held for memory in self._memories])
         while held > _MEMORY_BYTES_MAX:
-            held -= self._drop_from_memory()
+            self._drop_from_memory()
+            held = sum([memory.bytes_held for memory in self._memories])
+        for memory in list(self._memories):
+            if len(memory.frames) > memory.remaining * 2 + 16:  # mostly places of frames that are gone
+                self._memories.remove(memory)
+                self._put_back(memory, memory.entries())
 
     def _put_back(self, memory: Memory, entries: list) -> None:
         """What flash did not take stays in memory, with what is known of its transmissions."""
@@ -155,22 +164,19 @@ class Outbox:
         for sequence, frame, wait_s, due_s, tries in entries:
             at = list(memory.sequences).index(sequence)
             rest.add(sequence, memory.places[at], wait_s, due_s, tries)
-            rest.frames.append(frame)
-            rest.bytes_held += len(frame)
+            rest.put(frame)
         if entries:
             self._memories.append(rest)
 
-    def _drop_from_memory(self) -> int:
-        """Give up the oldest frame of the least urgent lane. Returns its size."""
+    def _drop_from_memory(self) -> None:
+        """Give up the oldest frame of the least urgent lane."""
         memory = max(self._memories, key=lambda candidate: candidate.lane)
         sequence = memory.lowest()
         i = list(memory.sequences).index(sequence)
-        size = len(memory.frames[i])
         self._note_lost(memory.epoch, sequence, sequence, numbers.LOST_FULL)
         memory.done(i)
         memory.forget(i)
         self._drop_if_empty(memory)
-        return size
 
     def _memory(self, epoch: bytes, lane: int) -> Memory:
         for memory in self._memories:
@@ -203,8 +209,11 @@ class Outbox:
         victims = self._store.loaded(lane)
         if victims:
             segment = victims[0]
+            gone: list = []
             for sequence in segment.waiting_sequences():
-                self._note_lost(segment.epoch, sequence, sequence, numbers.LOST_FULL)
+                ranges.add(gone, sequence, sequence, 256)
+            for first, last in gone:
+                self._note_lost(segment.epoch, first, last, numbers.LOST_FULL)
             self.save()
             self._store.remove(segment)
         return True

@@ -459,9 +459,9 @@ class Journal:
             for _ in range(count):
                 log.remove_oldest()
                 self.counters.deleted_segments += 1
-            self._files.sync_directory(log.directory)
-            self.counters.syncs += 2
+                self.counters.syncs += 1
             self._receipts.sync(self._held())
+            self.counters.syncs += 1
         except OSError:
             self.counters.failed_deletions += 1  # still there, or gone: both are fine
         return self.counters.deleted_segments - before

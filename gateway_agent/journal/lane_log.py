@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway_agent.journal.files import Files
+from gateway_agent.journal.files import Files, remove_file
 from gateway_agent.journal.salvage import LINK_NONE
 from gateway_agent.journal.segment import (
     HEAD_BYTES,
@@ -94,6 +94,7 @@ class LaneLog:
         self._handle: int | None = None  # of the last segment, while it may be written to
         self._pending: Segment | None = None  # created by the append that runs now
         self._pending_bytes = 0
+        self._leftovers: list[int] = []  # segments of failed appends that could not be removed yet
         self._places: OrderedDict[tuple[int, int], int] = OrderedDict()  # (serial, number) -> where that entry ends
 
     # ------------------------------------------------------------------------------------------------ writing
@@ -174,9 +175,10 @@ class LaneLog:
         pending, self._pending = self._pending, None
         self.close_segment()
         if pending is not None:
-            # If it stays all the same, its entries are void as soon as the next segment is there.
+            # If it stays all the same, its entries are void as soon as the next segment is there, and as long.
+            self._leftovers.append(pending.serial)
             with suppress(OSError):
-                self._files.unlink(self.path(pending.serial))
+                self._remove_leftovers()
 
     def close_segment(self) -> None:
         if self._handle is not None:
@@ -208,10 +210,19 @@ class LaneLog:
         return count
 
     def remove_oldest(self) -> None:
-        """Delete the oldest segment; the caller syncs the directory. Raises: OSError."""
-        with suppress(FileNotFoundError):
-            self._files.unlink(self.path(self.segments[0].serial))
+        """Delete the oldest segment, durably. Raises: OSError.
+
+        One by one, each synced: entries that a later segment makes void must never outlive it.
+        """
+        self._remove_leftovers()
+        remove_file(self._files, self.path(self.segments[0].serial))
         self.segments = self.segments[1:]
+        self._files.sync_directory(self.directory)
+
+    def _remove_leftovers(self) -> None:
+        while self._leftovers:
+            remove_file(self._files, self.path(self._leftovers[-1]))
+            self._leftovers.pop()
 
     # ------------------------------------------------------------------------------------------------ reading
 

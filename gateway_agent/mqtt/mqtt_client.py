@@ -34,7 +34,7 @@ from gateway_agent.mqtt.packets import (
 ENDED_BY_US = "closed by us"
 
 _READ_BYTES = 262_144
-_CONNECT_TIMEOUT_S = 15.0
+_CONNECT_TIMEOUT_S = 5.0
 _TCP_NOTSENT_LOWAT = 25  # linux/tcp.h; the socket module has no name for it before Python 3.12
 _NOT_SENT_BYTES = 131_072
 
@@ -86,7 +86,7 @@ class MqttConnection(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._connected: asyncio.Future[Connack] = loop.create_future()
-        self.closed: asyncio.Future[Unavailable] = loop.create_future()
+        self._closed: asyncio.Future[Unavailable] = loop.create_future()
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._subscribing: dict[int, asyncio.Future[tuple[int, ...]]] = {}
         self._last_id = 0
@@ -157,14 +157,14 @@ class MqttConnection(asyncio.BufferedProtocol):
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # whoever waits gets it; where nobody does, asyncio shall not complain
-        if not self.closed.done():
-            self.closed.set_result(error)
+        if not self._closed.done():
+            self._closed.set_result(error)
 
     # What the caller calls.
 
     @property
     def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing() and not self.closed.done()
+        return self._transport is not None and not self._transport.is_closing() and not self._closed.done()
 
     @property
     def unsent_bytes(self) -> int:
@@ -227,9 +227,14 @@ class MqttConnection(asyncio.BufferedProtocol):
         if not self._is_paused:
             self.resume_reading()
 
+    async def wait_closed(self) -> Unavailable:
+        """Why the connection ended, once it has."""
+        # Shielded: who is cancelled while waiting shall not make the connection look closed.
+        return await asyncio.shield(self._closed)
+
     async def close(self, *, say_goodbye: bool = True) -> None:
         """End the connection. After a goodbye the broker discards the will; without one it publishes it."""
-        if self._transport is None or self.closed.done():
+        if self._transport is None or self._closed.done():
             return
         self._ending = ENDED_BY_US
         if say_goodbye and self.is_open:
@@ -237,7 +242,7 @@ class MqttConnection(asyncio.BufferedProtocol):
             self._transport.close()
         else:
             self._transport.abort()
-        await asyncio.wait([self.closed], timeout=1.0)
+        await asyncio.wait([self._closed], timeout=1.0)
 
     # Inside.
 
@@ -281,20 +286,20 @@ async def open_connection(
 
     Raises:
         Refused: the broker says no.
-        Unavailable: it cannot be reached, or does not answer within 15 s.
+        Unavailable: it cannot be reached, or does not answer within 5 s to either version.
     """
     try:
         return await _open(5, endpoint, on_messages, will)
     except Refused as refused:
         if refused.reason != UNSUPPORTED_VERSION:
             raise
-    except _ClosedBeforeConnack:
-        pass  # some brokers of 3.1.1 just close
+    except _NoConnack:
+        pass  # some brokers of 3.1.1 just close, others (amqtt) say nothing at all
     return await _open(4, endpoint, on_messages, will)
 
 
-class _ClosedBeforeConnack(Unavailable):
-    pass
+class _NoConnack(Unavailable):
+    """There is somebody, who does not answer our CONNECT."""
 
 
 async def _open(
@@ -326,13 +331,14 @@ async def _open(
     except TimeoutError as error:
         if connection is not None:
             await connection.close(say_goodbye=False)
-        raise Unavailable(f"no answer within {_CONNECT_TIMEOUT_S:.0f} s") from error
+        silent = f"no answer within {_CONNECT_TIMEOUT_S:.0f} s"
+        raise (Unavailable(silent) if connection is None else _NoConnack(silent)) from error
     except ssl.SSLCertVerificationError as error:
         raise Unavailable(f"the broker's certificate is not accepted: {error.verify_message}") from error
     except (OSError, ssl.SSLError) as error:
         raise Unavailable(error.strerror or str(error) or type(error).__name__) from error
     except Unavailable as error:
-        raise _ClosedBeforeConnack(str(error)) from error
+        raise _NoConnack(str(error)) from error
     except asyncio.CancelledError:
         if connection is not None:
             await connection.close(say_goodbye=False)

@@ -66,7 +66,7 @@ async def stay_connected(
 ) -> None:
     """Until cancelled: connect, `serve` until the connection ends, wait with back-off and jitter.
 
-    `serve` may raise `Unavailable`. It is told of the end by `connection.closed`. The wait goes back to its first
+    `serve` may raise `Unavailable`. The wait goes back to its first
     length only after a connection that served, so that a broker that accepts and then drops us is not stormed.
     """
     while True:
@@ -74,7 +74,7 @@ async def stay_connected(
         try:
             connection = await connect()
             await serve(connection)
-            raise await connection.closed
+            raise await connection.wait_closed()
         except Unavailable as error:
             if state.is_connected:
                 backoff.reset()

@@ -41,7 +41,7 @@ class MqttUplink:
         self.state = LinkState(section, f"{endpoint.host}:{endpoint.port}")
 
     async def run(self, on_connected: Callable[[], None], on_receipt: Callable[[bytes], None]) -> None:
-        """Keep a connection until cancelled."""
+        """Keep a connection until cancelled; then it ends in order, so that the broker drops the will."""
 
         def on_messages(messages: Messages) -> None:
             for _topic, payload in messages:
@@ -93,10 +93,3 @@ class MqttUplink:
         """Retained; dropped while not connected."""
         if self._connection is not None and self._connection.is_open:
             self._connection.publish(self._state_topic, state, retain=True).add_done_callback(lambda f: f.exception())
-
-    async def stop(self) -> None:
-        """Say offline and end the connection in order: the broker then keeps our last word and not the will."""
-        connection = self._connection
-        if connection is not None and connection.is_open:
-            self.publish_state(self._make_state(False))
-            await connection.close()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import socket
 import subprocess
@@ -34,6 +35,7 @@ class Mosquitto:
         settings = [
             f"listener {self.port} 127.0.0.1",
             f"allow_anonymous {'true' if anonymous else 'false'}",
+            f"user {getpass.getuser()}",  # as root it would become another user, who may not read the test's folder
             "persistence false",
             "max_queued_messages 100000",
             *lines,

@@ -219,7 +219,7 @@ async def test_board_without_sensors_joins_and_says_what_it_lacks(street: Street
     await node.start()
     await gateway.until(lambda found: any("magnetometer" in str(v) for v in found.readings("fault")), "a fault record")
     assert await node.wait_for_line("fault magnetometer: no answer")
-    assert gateway.readings("boot")
+    await gateway.until(lambda found: found.readings("boot"), "a boot record")
     assert node.is_running
 
 

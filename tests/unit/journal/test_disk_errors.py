@@ -129,6 +129,30 @@ def test_a_failed_append_reuses_its_number_and_its_segment_is_void() -> None:
             assert not any(start <= low <= high <= end for start, end in received[kid][1])
 
 
+def test_a_void_file_that_cannot_be_removed_never_outlives_what_makes_it_void() -> None:
+    """The leftover of a failed append stays for a while; before the segment behind it is deleted, it goes."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    disk.fail = lambda operation, path: (
+        errno.EIO if operation == "unlink" or (operation == "sync_directory" and path == ROOT / "record") else None
+    )
+    journal._logs[Lane.RECORD].close_segment()  # so that the next append creates a file
+    with pytest.raises(JournalUnavailable):
+        fill(journal, maker, Lane.RECORD, 1)
+    disk.fail = lambda operation, path: None
+    void = disk.list_directory(ROOT / "record")
+    assert "000000000002.seg" in void
+    batches = fill(journal, maker, Lane.RECORD, 40)
+    journal.note_receipt(receipt_for(batches[-1]), b"raw")
+    assert journal._delete_receipted(3_000) >= 2
+    assert "000000000002.seg" not in disk.list_directory(ROOT / "record")
+    journal.close()
+    again = open_journal(ROOT, maker, disk.after_cut(1))
+    stored = [item.batch for item in read_all(again, Lane.RECORD)]
+    assert stored == [batch.batch for batch in batches[-len(stored) :]]
+
+
 def test_a_full_disk_is_called_full_and_receipted_segments_make_room() -> None:
     """ENOSPC raises JournalFull, deletes what the city has, and the next append finds room."""
     maker = BatchMaker()

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""Run the whole node, without the simulator's own memory, and print the heap that it keeps: `heap_in_use.py FOLDER`.
+"""Run the whole node, without the simulator's own memory, and print the heap that it keeps: `heap_in_use.py FOLDER [full]`.
 
 FOLDER holds config.json and key.bin. The board's modules are replaced by the least that lets the firmware run: this
-is about memory, and the simulated board would count its own. Prints `steady BYTES` of the 64-bit interpreter.
+is about memory, and the simulated board would count its own. With `full` an application reports until the queue on flash
+is full and gives up its oldest. Prints `steady BYTES SEGMENTS` of the 64-bit interpreter.
 """
 
 import asyncio
@@ -90,16 +91,43 @@ os.chdir(sys.argv[1])
 gc.collect()
 base = gc.mem_alloc()
 
+import apps.parking
 import runtime
+
+is_full = len(sys.argv) > 2
+
+
+class Busy:
+    """Reports as fast as the node takes it."""
+
+    def __init__(self, *_):
+        pass
+
+    async def run(self, report, fault):
+        while True:
+            report([("occupied", True), ("confidence", 50)])
+            report([("field_x", 1), ("field_y", 2), ("field_z", 3)])
+            await asyncio.sleep_ms(0)
+
+
+if is_full:
+    apps.parking.App = Busy
+
+
+def segments():
+    return len(os.listdir("queue"))
 
 
 async def watch():
-    """Wait until some frames went through memory and flash, then look."""
+    """Look once the queue is in the state that is asked for."""
     await asyncio.sleep(3)
+    while is_full and segments() < SEGMENTS_FULL:
+        await asyncio.sleep_ms(50)
     gc.collect()
-    print("steady", gc.mem_alloc() - base)
+    print("steady", gc.mem_alloc() - base, segments())
     sys.exit()
 
 
+SEGMENTS_FULL = 64
 asyncio.create_task(watch())
 runtime.main()
