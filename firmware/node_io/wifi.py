@@ -92,7 +92,8 @@ class Wifi:
             elif is_open == (not self._passwords[name]):
                 names.append(name)
         for name in self._passwords:
-            if name not in names and name not in refused and self._passwords[name]:
+            # Hidden, or the scan failed. An open one only if it is named; `refused` appeared open, though we know a password.
+            if name not in names and name not in refused and (self._passwords[name] or name in self._open_names):
                 names.append(name)
         return names
 

@@ -148,10 +148,7 @@ class Window:
         self.in_flight = max(0, self.in_flight - 1)
 
     def confirm(self, lane: Lane) -> Position | None:
-        """*Contradicted.* An instance of which the city holds another history will never be receipted. What we hold of it is sent once, up to the broker's
-        PUBACK, and the lane goes on with its next instance.
-
-        With delivery "broker": up to where the broker has the lane without holes, if that is news."""
+        """With delivery "broker": up to where the broker has the lane without holes, if that is news."""
         last: Position | None = None
         for sent in self._lanes[lane].sent:
             if not sent.has_puback:

@@ -128,10 +128,11 @@ def samples_of(runs: Sequence[Run]) -> list[Sample]:
     ]
 
 
-def differences(stored: Sequence[Sample], played: Sequence[Sample], bound_ms: float) -> list[str]:
+def differences(stored: Sequence[Sample], played: Sequence[Sample], bound_ms: float, behind_ms: float = 0) -> list[str]:
     """What is wrong with the stored samples: one sentence for each kind of mistake, none where all is well.
 
     The n-th stored sample has to be the n-th played one: its code within one, its time within `bound_ms`.
+    A board that was up to `behind_ms` behind the gateway's clock may have learnt a time that is as much too late.
     """
     found = []
     if len(stored) != len(played):
@@ -141,7 +142,8 @@ def differences(stored: Sequence[Sample], played: Sequence[Sample], bound_ms: fl
     if wrong:
         mine, true = pairs[wrong[0]]
         found.append(f"{len(wrong)} codes differ, first sample {wrong[0]}: {mine.code} stored, {true.code} played")
-    late = [place for place, (mine, true) in enumerate(pairs) if abs(mine.at_us - true.at_us) > bound_ms * 1000]
+    low_us, high_us = -bound_ms * 1000, (bound_ms + behind_ms) * 1000
+    late = [place for place, (mine, true) in enumerate(pairs) if not low_us <= mine.at_us - true.at_us <= high_us]
     if late:
         mine, true = pairs[late[0]]
         found.append(f"{len(late)} times differ, first sample {late[0]}: by {(mine.at_us - true.at_us) / 1000} ms")

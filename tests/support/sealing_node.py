@@ -19,17 +19,17 @@ from gateway_agent.wire.senml import encode_pack
 
 def level_pack(level_cm: int, time_ms: int = 1_790_000_000_000, *, boot: int | None = None) -> Pack:
     """One reading of the profile `tank-l1` of `profile_folder.py`: trend lane, an alarm above 11.50 m."""
-    return Pack(boot, time_ms, (Field("level", "m", Kind.NUMBER, -2),), (0,), (level_cm,))
+    return Pack(boot, time_ms, (Field("level", "m", int(Kind.NUMBER), -2),), (0,), (level_cm,))
 
 
 def open_pack(is_open: bool, time_ms: int = 1_790_000_000_000) -> Pack:
     """One reading of the record lane; an alarm where true."""
-    return Pack(None, time_ms, (Field("open", None, Kind.BOOLEAN, 0),), (0,), (is_open,))
+    return Pack(None, time_ms, (Field("open", None, int(Kind.BOOLEAN), 0),), (0,), (is_open,))
 
 
 def pack(*records: tuple[str, str | None, int, int, Value], time_ms: int = 1_790_000_000_000) -> Pack:
     """Any records: name, unit, kind, exponent, value."""
-    fields = tuple(Field(*record[:4]) for record in records)
+    fields = tuple(Field(name, unit, int(kind), exponent) for name, unit, kind, exponent, _ in records)
     return Pack(None, time_ms, fields, (0,) * len(records), tuple(record[4] for record in records))
 
 

@@ -156,7 +156,7 @@ def test_a_live_alarm_overtakes_the_backlog(town: Town) -> None:
 
 
 def test_sigterm_seals_acknowledges_and_sends_what_waits(town: Town) -> None:
-    """Frames that wait for a far deadline are safe, acknowledged and with the city when the gateway has ended, within 5 s, with exit code 0."""
+    """Frames that wait for a far deadline are synced, acknowledged and sent; it ends within 5 s with exit code 0."""
     town.send(*[town.node.seal(pack(("batt", "%EL", Kind.NUMBER, 0, number))) for number in range(50)])
     town.wait_counters(admitted=50)
     assert not town.node.acknowledged
@@ -220,7 +220,7 @@ def test_an_epoch_that_does_not_authenticate_is_counted(town: Town) -> None:
 
 
 def test_repeated_and_65th_range_numbers_are_counted(town: Town) -> None:
-    """Every other number up to the 64th range is admitted, the 65th range is refused, a repeat is a repeat, and a filled hole makes room."""
+    """64 ranges are admitted, a 65th is refused by name, a repeat is told apart, and a filled hole makes room."""
     town.send(*[town.node.seal(open_pack(False), number, floor=0) for number in range(0, 128, 2)])
     town.wait_counters(admitted=64)
     town.send(town.node.seal(ALARM, 500, floor=0), town.node.seal(open_pack(False), 0, floor=0))
@@ -282,7 +282,7 @@ def test_messages_that_are_no_receipts_for_us_are_counted(town: Town) -> None:
 
 
 def test_a_contradicting_receipt_begins_a_new_instance(town: Town) -> None:
-    """The city claims a link that we never wrote: counted, said in the log, and the lane goes on under a new instance that the city gets."""
+    """The city claims a link that we never wrote: counted, said, and the lane goes on under a new instance."""
     town.city.receipts = False
     town.send(town.node.seal(ALARM))
     town.wait_acknowledged(0)
@@ -304,7 +304,7 @@ def test_a_contradicting_receipt_begins_a_new_instance(town: Town) -> None:
 def test_a_full_journal_stops_acknowledgements_says_so_and_recovers_by_itself(
     tmp_path: Path, brokers: tuple[Mosquitto, Mosquitto], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No room and no city: new frames are refused and counted, nothing is acknowledged; when the city is back, receipts make room and all is stored once."""
+    """No room and no city: frames are refused and counted; once the city is back, all is stored, and once."""
     monkeypatch.setenv("STARTCITY_CLOCK", fast_clock(200))
     town = Town(tmp_path / "gateway", *brokers, bytes_max=131_072, segment_bytes=16_384)
     town.gateway.start()

@@ -36,8 +36,8 @@ SPAN_S_MIN = 600
 async def test_every_sample_of_a_recorded_bridge_is_stored_as_it_was_measured(tmp_path: Path) -> None:
     """Each stored raw sample is the input at its conversion's instant within one code; none is missing, none comes twice.
 
-    Times are right within half the worst round trip of the node's anchors, 50 ppm of drift, and what the simulated
-    board was behind the host, of which the gateway's clock knows nothing. Within a run they are right to a millisecond.
+    Times are right within half the worst round trip of the node's anchors and 50 ppm of drift; on a busy host they may be late by
+    what the simulated board was behind, of which the gateway's clock knows nothing. A run's length is right to a millisecond.
     """
     recording = recording_file()
     if not recording.exists():
@@ -47,9 +47,10 @@ async def test_every_sample_of_a_recorded_bridge_is_stored_as_it_was_measured(tm
     expected = to_keep(played.truth)
     samples = samples_of(stored.runs)
     span_s = (expected[-1].at_us - expected[0].at_us) / 1e6
-    bound_ms = max(stored.round_trips_ms) / 2 + span_s * 1000 * DRIFT_PPM / 1e6 + played.lag_ms + TRUTH_LINE_MS + 2
+    bound_ms = max(stored.round_trips_ms) / 2 + span_s * 1000 * DRIFT_PPM / 1e6 + 2
+    behind_ms = played.lag_ms + TRUTH_LINE_MS
 
-    assert differences(samples, expected, bound_ms) == []
+    assert differences(samples, expected, bound_ms, behind_ms) == []
     assert span_s >= SPAN_S_MIN and len(samples) >= SPAN_S_MIN * 80
     gaps_us = {later.at_us - earlier.at_us for earlier, later in pairwise(expected)}
     assert gaps_us == {PERIOD_US}, "the converter itself has left a gap"
@@ -71,12 +72,12 @@ async def test_every_sample_of_a_recorded_bridge_is_stored_as_it_was_measured(tm
     assert all(fault.startswith(("hx711", "sht4x")) for fault in stored.faults), stored.faults  # unplugged at the end
     # Whatever else the machine does, the programs alone must be able to keep up with ten times real time on one core.
     assert played.cpu_s <= span_s / 10
-    times_ms = [abs(sample.at_us - true.at_us) / 1000 for sample, true in zip(samples, expected, strict=True)]
+    times_ms = [(sample.at_us - true.at_us) / 1000 for sample, true in zip(samples, expected, strict=True)]
     print(
         f"{len(samples)} samples in {len(stored.runs)} runs over {span_s:.1f} s, played in {played.real_s:.1f} s "
         f"({span_s / played.real_s:.1f} times real time), CPU {played.cpu_s:.1f} s; largest error {code_error:.2f} codes of "
-        f"{STRAIN_PER_CODE * 1e12:.0f}e-12, {max(times_ms):.1f} ms of {bound_ms:.0f} ms; lag {played.lag_ms} ms, "
-        f"anchors' round trips {stored.round_trips_ms} ms"
+        f"{STRAIN_PER_CODE * 1e12:.0f}e-12; times off by {min(times_ms):.1f} to {max(times_ms):.1f} ms "
+        f"(bound {bound_ms:.0f} ms, board behind by at most {behind_ms} ms), anchors' round trips {stored.round_trips_ms} ms"
     )
 
 
@@ -109,6 +110,9 @@ def test_the_comparison_sees_a_single_wrong_sample() -> None:
     ]
     late = [*good[:place], Sample(here.at_us + 10_001, here.code), *good[place + 1 :]]
     assert differences(late, good, 10) == [f"1 times differ, first sample {place}: by 10.001 ms"]
+    assert differences(late, good, 10, behind_ms=1) == []
+    early = [*good[:place], Sample(here.at_us - 10_001, here.code), *good[place + 1 :]]
+    assert differences(early, good, 10, behind_ms=1) == [f"1 times differ, first sample {place}: by -10.001 ms"]
 
 
 def test_what_a_node_may_drop_is_four_conversions_after_the_start_and_no_more() -> None:

@@ -143,6 +143,25 @@ def test_a_new_instance_follows_the_old_one() -> None:
     assert window.receipted(Lane.RECORD) == Position(b, 1)
 
 
+def test_a_contradicted_instance_is_sent_once_and_not_waited_for() -> None:
+    """The city holds another history of it: a PUBACK is enough, in order, and the next instance's batches wait for receipts."""
+    window = Window(START, in_flight_max=100)
+    b = b"another!"
+    send(window, Lane.RECORD, 1)
+    window.note_contradicted(Lane.RECORD, A)
+    for number in (1, 2):
+        send(window, Lane.RECORD, number)
+    window.note_sent(Lane.RECORD, Position(b, 1), 0)
+    window.note_puback(Lane.RECORD, Position(A, 2))
+    assert window.receipted(Lane.RECORD) == Position(A, 0)
+    window.note_puback(Lane.RECORD, Position(A, 1))
+    window.note_puback(Lane.RECORD, Position(b, 1))
+    assert window.receipted(Lane.RECORD) == Position(A, 2)
+    assert window.unreceipted_count(Lane.RECORD) == 1
+    window.note_receipt(Lane.RECORD, Position(b, 1))
+    assert window.receipted(Lane.RECORD) == Position(b, 1)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_lossy_city_gets_every_batch_in_the_end(seed: int) -> None:

@@ -1,0 +1,233 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Frames become batches that continue their lane, whatever their size, and nothing is lost when the disk refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from gateway_agent.errors import Unavailable
+from gateway_agent.model import (
+    AdmittedFrame,
+    ClockReading,
+    FrameRow,
+    GatewayId,
+    Kid,
+    Lane,
+    LaneHead,
+    OpaqueRow,
+    Received,
+    SealedBatch,
+)
+from gateway_agent.seal.committer import Committer
+from gateway_agent.seal.lanes import Lanes
+from gateway_agent.seal.sealer import BATCHES_PER_TABLE, Sealer, received_in
+from gateway_agent.wire.batch import Batch, link_of, open_batch
+from gateway_agent.wire.body import decode_body
+from gateway_agent.wire.node_table import NodeTable
+from gateway_agent.wire.signer import Signer
+from tests.support.sealing_node import level_pack
+
+CLOCK = ClockReading(bytes(8), 5, None, 0, None)
+SIGNER = Signer.generate()
+GATEWAY = GatewayId("test-01")
+
+
+def frame(sequence: int, node: int = 1, floor: int = 0, lane: Lane = Lane.RECORD) -> AdmittedFrame:
+    kid = Kid(node.to_bytes(6, "big") + bytes(8))
+    return AdmittedFrame(FrameRow(kid, sequence, level_pack(sequence)), floor, lane, 0, 30)
+
+
+def opaque(sequence: int, size_bytes: int) -> AdmittedFrame:
+    return AdmittedFrame(OpaqueRow(Kid(bytes(14)), sequence, 3, os.urandom(size_bytes)), 0, Lane.RECORD, 0, size_bytes)
+
+
+def opened(batch: SealedBatch) -> Batch:
+    return open_batch(batch.batch, SIGNER.public_key)
+
+
+def test_batches_continue_their_lane() -> None:
+    """Number, instance and link follow the head; the received numbers say what is inside; a reader gets the rows back."""
+    sealer = Sealer(GATEWAY, SIGNER)
+    head = LaneHead(Lane.RECORD, b"instance", 0, bytes(32))
+    table = NodeTable()
+    for number in range(1, 4):
+        (batch,) = sealer.seal(head, number == 1, [frame(10 * number), frame(10 * number + 1, node=2)], CLOCK)
+        header = opened(batch).header
+        assert (header.number, header.link, header.instance) == (number, head.link, b"instance")
+        body = decode_body(opened(batch).opened_body(), table)
+        assert {(row.kid[5], row.sequence) for row in body.frames} == {(1, 10 * number), (2, 10 * number + 1)}
+        head = LaneHead(Lane.RECORD, b"instance", number, link_of(batch.batch))
+
+
+def base_of(batch: SealedBatch) -> int:
+    """Where the batch's node table starts; 0 is anew."""
+    from gateway_agent.wire import cbor
+
+    body = cbor.decode(opened(batch).opened_body())
+    assert isinstance(body, dict)
+    return int(body[0])
+
+
+def test_the_node_table_starts_anew_where_a_reader_may_begin() -> None:
+    """At a segment's first batch, every 64 batches, and after a batch that was sealed in vain."""
+    sealer = Sealer(GATEWAY, SIGNER)
+    head = LaneHead(Lane.RECORD, b"instance", 0, bytes(32))
+    bases = [base_of(sealer.seal(head, False, [frame(number)], CLOCK)[0]) for number in range(BATCHES_PER_TABLE + 2)]
+    assert [number for number, base in enumerate(bases) if base == 0] == [0, BATCHES_PER_TABLE]
+    assert base_of(sealer.seal(head, True, [frame(1)], CLOCK)[0]) == 0
+    assert base_of(sealer.seal(head, False, [frame(1)], CLOCK)[0]) == 1
+    sealer.forget_table(Lane.RECORD)
+    assert base_of(sealer.seal(head, False, [frame(1)], CLOCK)[0]) == 0
+
+
+def test_a_batch_that_would_be_too_long_is_halved() -> None:
+    """Frames that do not compress: several batches come out, chained, each within the limit, with every frame once."""
+    sealer = Sealer(GATEWAY, SIGNER)
+    frames = [opaque(number, 1_000) for number in range(300)]
+    batches = sealer.seal(LaneHead(Lane.RECORD, b"instance", 7, b"l" * 32), False, frames, CLOCK)
+    assert len(batches) > 1
+    assert [batch.number for batch in batches] == list(range(8, 8 + len(batches)))
+    link, table, found = b"l" * 32, NodeTable(), []
+    for batch in batches:
+        assert opened(batch).header.link == link
+        assert len(batch.batch) <= 65_536
+        found += [row.sequence for row in decode_body(opened(batch).opened_body(), table).opaque]
+        link = link_of(batch.batch)
+    assert found == list(range(300))
+    numbers = [
+        number
+        for batch in batches
+        for item in batch.received
+        for low, high in item.ranges
+        for number in range(low, high + 1)
+    ]
+    assert numbers == found
+
+
+def test_received_numbers_are_ranges_with_the_highest_floor() -> None:
+    """Out of order and with holes: ascending disjoint ranges a node, and the highest floor that a frame declared."""
+    frames = [frame(5, floor=2), frame(3, floor=3), frame(4), frame(9, floor=1), frame(1, node=2)]
+    first, second = received_in(frames)
+    assert first == Received(frames[0].row.kid, 3, ((3, 5), (9, 9)))
+    assert second == Received(frames[4].row.kid, 0, ((1, 1),))
+
+
+class ManualClock:
+    """Time moves when it is slept."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+    def read(self) -> ClockReading:
+        return CLOCK
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        await asyncio.sleep(0)
+        self.now_ms += duration_ms
+
+
+class Shelf:
+    """A store in memory that can refuse."""
+
+    def __init__(self) -> None:
+        self.batches: list[SealedBatch] = []
+        self.refusals_left = 0
+
+    def head(self, lane: Lane) -> LaneHead:
+        mine = [batch for batch in self.batches if batch.lane is lane]
+        return LaneHead(lane, b"instance", len(mine), link_of(mine[-1].batch) if mine else bytes(32))
+
+    def is_segment_start(self, lane: Lane) -> bool:
+        return False
+
+    def append(self, batches: Sequence[SealedBatch]) -> None:
+        if self.refusals_left:
+            self.refusals_left -= 1
+            raise Unavailable("the disk is full: make room")
+        self.batches += batches
+
+
+class Setting:
+    def __init__(self) -> None:
+        self.lanes, self.shelf, self.clock = Lanes(), Shelf(), ManualClock()
+        self.synced: list[SealedBatch] = []
+
+        async def worker(errand: Callable[[], object]) -> object:
+            await asyncio.sleep(0)
+            return errand()
+
+        self.committer = Committer(
+            self.lanes,
+            Sealer(GATEWAY, SIGNER),
+            self.shelf,
+            self.clock,
+            worker,  # type: ignore[arg-type]
+            self.synced.extend,
+        )
+
+
+def sequences(batches: Sequence[SealedBatch]) -> list[int]:
+    return sorted(
+        n for batch in batches for item in batch.received for low, high in item.ranges for n in range(low, high + 1)
+    )
+
+
+@pytest.fixture
+async def setting():
+    setting = Setting()
+    task = asyncio.create_task(setting.committer.run())
+    yield setting
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_lane_is_sealed_at_its_deadline_and_not_before(setting: Setting) -> None:
+    """The committer sleeps until the deadline; what came until then is one batch."""
+    setting.lanes.add(frame(1)._replace(deadline_ms=5_000), 0)
+    setting.lanes.add(frame(2)._replace(deadline_ms=9_000), 0)
+    setting.committer.wake()
+    async with asyncio.timeout(10):
+        while not setting.synced:
+            await asyncio.sleep(0)
+    assert 5_000 <= setting.clock.now_ms < 9_000
+    assert sequences(setting.synced) == [1, 2]
+    assert len(setting.synced) == 1
+
+
+async def test_a_refusing_disk_delays_and_loses_nothing(setting: Setting) -> None:
+    """Each refusal is waited out with back-off; `refusal` says why meanwhile; then the same frames are stored, once."""
+    setting.shelf.refusals_left = 4
+    setting.lanes.add(frame(1, lane=Lane.ALARM), 0)
+    setting.lanes.add(frame(2), 0)
+    setting.committer.wake()
+    seen = set()
+    async with asyncio.timeout(10):
+        while not setting.synced:
+            seen.add(setting.committer.refusal)
+            assert setting.committer.overdue_ms() == 0 or not setting.committer.refusal
+            await asyncio.sleep(0)
+    assert seen == {"", "the disk is full: make room"}
+    assert setting.committer.refusal == ""
+    assert setting.committer.refused_count == 4
+    assert setting.clock.now_ms >= 2_000
+    assert sequences(setting.shelf.batches) == [1, 2]
+    assert all(base_of(batch) == 0 for batch in setting.shelf.batches)
+
+
+async def test_flush_seals_what_waits_for_far_deadlines(setting: Setting) -> None:
+    """At the end nothing waits for its deadline."""
+    for number in range(10):
+        setting.lanes.add(frame(number)._replace(deadline_ms=10**9), 0)
+    setting.lanes.add(frame(99, lane=Lane.TREND)._replace(deadline_ms=10**9), 0)
+    async with asyncio.timeout(10):
+        await setting.committer.flush()
+    assert sequences(setting.shelf.batches) == [*range(10), 99]
+    assert setting.clock.now_ms < 10**9
