@@ -46,6 +46,7 @@ from gateway_agent.registry import Registry
 from gateway_agent.seal.committer import Committer
 from gateway_agent.seal.lanes import Lanes
 from gateway_agent.seal.sealer import Sealer
+from gateway_agent.supervise.isolation import run_isolated
 from gateway_agent.supervise.notify import notify
 from gateway_agent.supervise.progress import Progress
 from gateway_agent.supervise.restarts import run_restarting
@@ -99,7 +100,7 @@ class Gateway:
             table.load(journal.recovery.received)
         check = ProfileCheck(profiles, decode_waveform)
         self.admission = Admission(self.keyring, self.received, check, decode_pack, counters)
-        self.intake = Intake(self.take_frame, self.after_frames)
+        self.intake = Intake(self.take_frames)
         # 3 seal, 4 journal
         self.lanes = Lanes(config.seal.wait_s_max * 1_000)
         sealer = Sealer(self.id, self.signer)
@@ -135,33 +136,28 @@ class Gateway:
 
     # The arrows.
 
-    def take_frame(self, frame: bytes) -> None:
-        """A frame from a node: admitted into its lane, or counted by the reason why not."""
+    def take_frames(self, frames: list[bytes]) -> None:
+        """Frames from nodes: admitted into their lanes, or counted by the reason why not; answered where due at once."""
         if self.committer.refusal:
-            self.counters["refused_JournalUnavailable"] += 1
+            self.counters["refused_JournalUnavailable"] += len(frames)
             return
         now_ms = self.clock.monotonic_ms()
-        arrival = self.admission.admit(frame, now_ms)
-        if arrival is None:
-            return
-        kid, sequence, key, is_repeat, admitted, pack = arrival
-        if admitted is not None and self.lanes.add(admitted, now_ms):
+        arrivals = run_isolated(lambda run: self.admission.admit(run, now_ms), frames, self.counters)
+        if self.lanes.add((item.admitted for item in arrivals if item.admitted is not None), now_ms):
             self.committer.wake()
-        has_command = kid[:6] in self.commands
-        if pack is not None and (has_command or pack.shape[0].name == "cmd"):
-            self.note_command_results(NodeId(kid[:6]), pack)
-        self.acknowledgements.note_arrival(
-            kid,
-            sequence,
-            now_ms,
-            is_repeat=is_repeat,
-            has_node_time=pack is not None and pack.boot is not None,
-            is_sleeping=key.profile_id in self.sleeping_profiles,
-            has_command=has_command,
-        )
-
-    def after_frames(self) -> None:
-        """After each run of frames: answer at once who has to be, and stop reading where too much waits."""
+        for kid, sequence, key, is_repeat, _, pack in arrivals:
+            has_command = kid[:6] in self.commands
+            if pack is not None and (has_command or pack.shape[0].name == "cmd"):
+                self.note_command_results(NodeId(kid[:6]), pack)
+            self.acknowledgements.note_arrival(
+                kid,
+                sequence,
+                now_ms,
+                is_repeat=is_repeat,
+                has_node_time=pack is not None and pack.boot is not None,
+                is_sleeping=key.profile_id in self.sleeping_profiles,
+                has_command=has_command,
+            )
         self.answering.send(self.acknowledgements.take_answers())
         if self.waiting_share() > 1:
             self.link.pause()

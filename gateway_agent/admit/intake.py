@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Where frames wait for their turn in the event loop: a queue that is drained in slices.
 
-A link hands frames over one by one; a slice of them is worked on at a time, so that receipts, deadlines and
-keep-alives get their turn under full load. The queue is bounded by the link: it reads on only after what it read
-was handed over.
+A link hands frames over one by one; a slice of them is worked on at a time, so that receipts, deadlines and keep-alives
+get their turn under full load. The queue is bounded by the link: it reads on only after what it read was handed over.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ SLICE_FRAMES = 256
 
 
 class Intake:
-    """`put` is for the link. `work` gets one frame, `after_slice` is called when a slice is done."""
+    """`put` is for the link; `work` gets a slice of frames, in order."""
 
-    def __init__(self, work: Callable[[bytes], None], after_slice: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[list[bytes]], None]) -> None:
         self._work = work
-        self._after_slice = after_slice
         self._frames: deque[bytes] = deque()
         self._is_scheduled = False
         self._loop = asyncio.get_running_loop()
@@ -40,13 +38,9 @@ class Intake:
             self._loop.call_soon(self._take_slice)
 
     def _take_slice(self) -> None:
-        """Work on up to 256 frames. An error of ours costs the frame that met it, and shows in the loop's handler."""
-        frames, work = self._frames, self._work
-        try:
-            for _ in range(min(len(frames), SLICE_FRAMES)):
-                work(frames.popleft())
-        finally:
-            self._is_scheduled = bool(frames)
-            if frames:
-                self._loop.call_soon(self._take_slice)
-            self._after_slice()
+        frames = self._frames
+        slice_frames = [frames.popleft() for _ in range(min(len(frames), SLICE_FRAMES))]
+        self._is_scheduled = bool(frames)
+        if frames:
+            self._loop.call_soon(self._take_slice)
+        self._work(slice_frames)

@@ -32,7 +32,7 @@ class JournalBusy(ConfigError):
 class JournalLimits:
     """
     Attributes:
-        bytes_max: all files of the journal together, quarantine included. At least 8 segments.
+        bytes_max: no append takes the journal's files, quarantine included, over it. At least 8 segments.
         segment_bytes: a segment is finished by the append that reaches this size; so it may be longer by one append.
             Smaller: room is freed in smaller steps. Bigger: fewer files, snapshots and node tables.
     """

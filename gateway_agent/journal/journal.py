@@ -372,7 +372,7 @@ class Journal:
         return self._receipted(lane, self._logs[lane].head.instance)
 
     def unreceipted_from(self, lane: Lane) -> tuple[bytes, int]:
-        """Where `read_after` has to begin so that everything that the city does not hold comes, and nothing else."""
+        """Where `read_after` has to begin so that everything comes that the city does not hold."""
         log = self._logs[lane]
         for segment in log.segments:
             receipted = self._receipted(lane, segment.instance)

@@ -34,7 +34,8 @@ from gateway_agent.mqtt.packets import (
 ENDED_BY_US = "closed by us"
 
 _READ_BYTES = 262_144
-_CONNECT_TIMEOUT_S = 5.0
+_CONNECT_TIMEOUT_S = 15.0
+_CONNACK_TIMEOUT_S = {5: 2.0, 4: 15.0}  # who is silent to version 5 is asked again in 3.1.1, which would do as well
 _TCP_NOTSENT_LOWAT = 25  # linux/tcp.h; the socket module has no name for it before Python 3.12
 _NOT_SENT_BYTES = 131_072
 
@@ -286,7 +287,7 @@ async def open_connection(
 
     Raises:
         Refused: the broker says no.
-        Unavailable: it cannot be reached, or does not answer within 5 s to either version.
+        Unavailable: it cannot be reached, or does not answer to either version.
     """
     try:
         return await _open(5, endpoint, on_messages, will)
@@ -327,12 +328,13 @@ async def _open(
                     will=will,
                 )
             )
-            connack = await connection._connected
+            async with asyncio.timeout(_CONNACK_TIMEOUT_S[version]):
+                connack = await connection._connected
     except TimeoutError as error:
         if connection is not None:
             await connection.close(say_goodbye=False)
-        silent = f"no answer within {_CONNECT_TIMEOUT_S:.0f} s"
-        raise (Unavailable(silent) if connection is None else _NoConnack(silent)) from error
+            raise _NoConnack(f"no answer within {_CONNACK_TIMEOUT_S[version]:.0f} s") from error
+        raise Unavailable(f"no answer within {_CONNECT_TIMEOUT_S:.0f} s") from error
     except ssl.SSLCertVerificationError as error:
         raise Unavailable(f"the broker's certificate is not accepted: {error.verify_message}") from error
     except (OSError, ssl.SSLError) as error:

@@ -17,7 +17,7 @@ all the same is halved (see `sealer.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gateway_agent.model import AdmittedFrame, Lane
 
@@ -54,17 +54,13 @@ class AlarmPace:
 class _Waiting:
     """One lane's frames, in order of arrival."""
 
-    __slots__ = ("deadline_ms", "frames", "pack_bytes", "sealed_per_pack_byte")
+    __slots__ = ("deadline_ms", "frames", "pack_bytes", "room_bytes")
 
     def __init__(self) -> None:
         self.frames: list[AdmittedFrame] = []
         self.pack_bytes = 0
         self.deadline_ms: int | None = None
-        self.sealed_per_pack_byte = 1.0
-
-    @property
-    def room_bytes(self) -> int:
-        return min(PACK_BYTES_MAX, int(SEALED_BYTES_TARGET / self.sealed_per_pack_byte))
+        self.room_bytes = SEALED_BYTES_TARGET  # of packs, until something is learned
 
 
 class Lanes:
@@ -77,22 +73,24 @@ class Lanes:
         self.frames_count = 0
         self.bytes_count = 0
 
-    def add(self, frame: AdmittedFrame, now_ms: int) -> bool:
-        """Let a frame wait in its lane. True where this made the lane due, or its next deadline earlier."""
-        lane = frame.lane
-        waiting = self._waiting[lane]
-        deadline_ms = min(frame.deadline_ms, now_ms + self._wait_ms_max)
-        if lane is Lane.ALARM:
-            deadline_ms = max(deadline_ms, self._pace.ready_at_ms(frame.row.kid[:6], now_ms))
-        size_bytes = frame.size_bytes
-        waiting.frames.append(frame)
-        waiting.pack_bytes += size_bytes
-        self.frames_count += 1
-        self.bytes_count += size_bytes
-        is_earlier = waiting.deadline_ms is None or deadline_ms < waiting.deadline_ms
-        if is_earlier:
-            waiting.deadline_ms = deadline_ms
-        return is_earlier or len(waiting.frames) == FRAMES_MAX or waiting.pack_bytes >= waiting.room_bytes
+    def add(self, frames: Iterable[AdmittedFrame], now_ms: int) -> bool:
+        """Let frames wait in their lanes. True where this made a lane due, or its next deadline earlier."""
+        is_news = False
+        for frame in frames:
+            _, _, lane, deadline_ms, size_bytes = frame
+            waiting = self._waiting[lane]
+            if lane is Lane.ALARM:
+                deadline_ms = max(deadline_ms, self._pace.ready_at_ms(frame.row.kid[:6], now_ms))
+            waiting.frames.append(frame)
+            waiting.pack_bytes += size_bytes
+            self.frames_count += 1
+            self.bytes_count += size_bytes
+            if waiting.deadline_ms is None or deadline_ms < waiting.deadline_ms:
+                waiting.deadline_ms = deadline_ms
+                is_news = True
+            if waiting.pack_bytes >= waiting.room_bytes or len(waiting.frames) >= FRAMES_MAX:
+                is_news = True
+        return is_news
 
     def due(self, now_ms: int) -> list[Lane]:
         """Lanes to seal now, the most urgent first."""
@@ -118,10 +116,9 @@ class Lanes:
     def take(self, lane: Lane, now_ms: int) -> list[AdmittedFrame]:
         """Remove one batch's worth, the oldest frames first. Frames that stay keep their deadlines."""
         waiting = self._waiting[lane]
-        taken, room_bytes = 0, waiting.room_bytes
-        size_bytes = 0
+        taken = size_bytes = 0
         for frame in waiting.frames[:FRAMES_MAX]:
-            if taken and size_bytes + frame.size_bytes > room_bytes:
+            if taken and size_bytes + frame.size_bytes > waiting.room_bytes:
                 break
             size_bytes += frame.size_bytes
             taken += 1
@@ -139,4 +136,5 @@ class Lanes:
         """Note how large a batch came out. Small batches say little: the signature outweighs their frames."""
         if len(frames) >= 64:
             pack_bytes = sum(frame.size_bytes for frame in frames) or 1
-            self._waiting[lane].sealed_per_pack_byte = min(2.0, max(0.05, 1.5 * sealed_bytes / pack_bytes))
+            sealed_per_pack_byte = min(2.0, max(0.05, 1.5 * sealed_bytes / pack_bytes))
+            self._waiting[lane].room_bytes = min(PACK_BYTES_MAX, int(SEALED_BYTES_TARGET / sealed_per_pack_byte))

@@ -41,9 +41,11 @@ class Bench:
         self.keyring.replace_nodes(NodeRecord(n.node_id, n.profile, n.generation, n.root) for n in nodes)
 
     def admit(self, data: bytes, now_ms: int = 1_000):
-        return self.admission.admit(data, now_ms)
+        arrivals = self.admission.admit([data], now_ms)
+        return arrivals[0] if arrivals else None
 
     def counts(self) -> dict[str, int]:
+        # What did not happen is not counted.
         return {name: count for name, count in self.counters.items() if count}
 
 
@@ -201,6 +203,16 @@ def test_a_repeat_is_counted_and_told_apart(bench: Bench) -> None:
     assert bench.counts() == {"admitted": 1, "readings": 1, "repeats": 1}
 
 
+def test_a_run_of_frames_is_judged_in_order(bench: Bench) -> None:
+    """Good, foreign, garbage, repeated and good again in one run: the good ones come out in order, the rest is counted."""
+    first, second = bench.node.seal(level_pack(1)), bench.node.seal(level_pack(2))
+    run = [first, SealingNode(generation=7).seal(level_pack(1)), b"x", first, second, SealingNode(b"other1").seal(b"")]
+    arrivals = bench.admission.admit(run, 0)
+    assert [(arrival.sequence, arrival.is_repeat) for arrival in arrivals] == [(0, False), (0, True), (1, False)]
+    assert bench.counters["refused_FrameTag"] == bench.counters["refused_UnknownNode"] == bench.counters["repeats"] == 1
+    assert bench.counters["admitted"] == 2
+
+
 def test_a_65th_range_is_refused_by_name(bench: Bench) -> None:
     """Numbers with 64 holes between them are too many ranges; one that fills a hole is admitted, and then there is room."""
     for sequence in range(0, 128, 2):
@@ -224,7 +236,7 @@ def test_garbage_is_refused_and_counted(data: bytes) -> None:
     """Any bytes give no arrival and exactly one counted refusal."""
     counters: Counter[str] = Counter()
     admission = Admission(Keyring(), NumberTable(), ProfileCheck({}, decode_waveform), decode_pack, counters)
-    assert admission.admit(data, 0) is None
+    assert admission.admit([data], 0) == []
     assert sum(counters.values()) == 1
     assert all(name.startswith("refused_") for name in counters)
 
@@ -237,8 +249,8 @@ def test_authentic_nonsense_is_refused_or_kept(plaintext: bytes, sequence: int) 
     keyring.replace_nodes([NodeRecord(node.node_id, "tank-l1", 0, node.root)])
     counters: Counter[str] = Counter()
     admission = Admission(keyring, NumberTable(), ProfileCheck({}, decode_waveform), decode_pack, counters)
-    arrival = admission.admit(node.seal_nonsense(plaintext, sequence), 0)
-    assert (arrival is None) == (counters["admitted"] == 0)
+    arrivals = admission.admit([node.seal_nonsense(plaintext, sequence)], 0)
+    assert len(arrivals) == counters["admitted"]
 
 
 def test_no_secret_shows_in_a_key(bench: Bench) -> None:

@@ -23,10 +23,10 @@ def frame(lane: Lane, deadline_ms: int, sequence: int = 0, node: int = 1, size_b
 def test_a_lane_is_due_at_its_earliest_deadline() -> None:
     """The earliest deadline of any frame decides, not the first arrival, and only for its own lane."""
     lanes = Lanes()
-    assert lanes.add(frame(Lane.TREND, 300_000), 0)
-    assert lanes.add(frame(Lane.TREND, 60_000), 10)
-    assert not lanes.add(frame(Lane.TREND, 90_000), 20)
-    lanes.add(frame(Lane.RECORD, 70_000), 30)
+    assert lanes.add([frame(Lane.TREND, 300_000)], 0)
+    assert lanes.add([frame(Lane.TREND, 60_000)], 10)
+    assert not lanes.add([frame(Lane.TREND, 90_000)], 20)
+    lanes.add([frame(Lane.RECORD, 70_000)], 30)
     assert lanes.next_deadline_ms() == 60_000
     assert lanes.due(59_999) == []
     assert lanes.due(60_000) == [Lane.TREND]
@@ -37,7 +37,7 @@ def test_a_taken_lane_waits_for_what_stayed() -> None:
     """After a batch is taken, the deadline is that of the frames that did not fit."""
     lanes = Lanes()
     for sequence in range(FRAMES_MAX + 1):
-        lanes.add(frame(Lane.TREND, 1_000 + sequence, sequence, size_bytes=1), 0)
+        lanes.add([frame(Lane.TREND, 1_000 + sequence, sequence, size_bytes=1)], 0)
     assert [f.row.sequence for f in lanes.take(Lane.TREND, 0)] == list(range(FRAMES_MAX))
     assert lanes.next_deadline_ms() == 1_000 + FRAMES_MAX
     assert [f.row.sequence for f in lanes.take(Lane.TREND, 0)] == [FRAMES_MAX]
@@ -49,22 +49,22 @@ def test_a_batch_is_full_at_4096_frames() -> None:
     """The 4,096th frame makes the lane due, long before its deadline."""
     lanes = Lanes()
     for sequence in range(FRAMES_MAX - 1):
-        lanes.add(frame(Lane.TREND, 300_000, sequence, size_bytes=1), 0)
+        lanes.add([frame(Lane.TREND, 300_000, sequence, size_bytes=1)], 0)
     assert lanes.due(0) == []
-    assert lanes.add(frame(Lane.TREND, 300_000, FRAMES_MAX, size_bytes=1), 0)
+    assert lanes.add([frame(Lane.TREND, 300_000, FRAMES_MAX, size_bytes=1)], 0)
     assert lanes.due(0) == [Lane.TREND]
 
 
 def test_a_batch_is_full_at_its_estimated_size() -> None:
     """Before anything is learned a pack counts whole; a learned ratio lets more in, never above the bound for the opened body."""
     lanes = Lanes()
-    lanes.add(frame(Lane.RECORD, 300_000, size_bytes=SEALED_BYTES_TARGET - 1), 0)
+    lanes.add([frame(Lane.RECORD, 300_000, size_bytes=SEALED_BYTES_TARGET - 1)], 0)
     assert lanes.due(0) == []
-    lanes.add(frame(Lane.RECORD, 300_000, size_bytes=1), 0)
+    lanes.add([frame(Lane.RECORD, 300_000, size_bytes=1)], 0)
     assert lanes.due(0) == [Lane.RECORD]
     lanes.learn(Lane.RECORD, [frame(Lane.RECORD, 0)] * 1_000, 1_000)
     assert lanes.due(0) == []
-    lanes.add(frame(Lane.RECORD, 300_000, size_bytes=PACK_BYTES_MAX), 0)
+    lanes.add([frame(Lane.RECORD, 300_000, size_bytes=PACK_BYTES_MAX)], 0)
     assert lanes.due(0) == [Lane.RECORD]
 
 
@@ -73,7 +73,7 @@ def test_ten_alarms_of_a_node_are_immediate_and_then_one_a_second() -> None:
     lanes = Lanes()
     sealed_at_ms = []
     for now_ms in range(0, 30_000, 10):
-        lanes.add(frame(Lane.ALARM, now_ms, now_ms), now_ms)
+        lanes.add([frame(Lane.ALARM, now_ms, now_ms)], now_ms)
         if Lane.ALARM in lanes.due(now_ms):
             lanes.take(Lane.ALARM, now_ms)
             sealed_at_ms.append(now_ms)
@@ -81,7 +81,7 @@ def test_ten_alarms_of_a_node_are_immediate_and_then_one_a_second() -> None:
     later = sealed_at_ms[ALARM_TOKENS:]
     assert 28 <= len(later) <= 31
     assert all(950 <= b - a <= 1_050 for a, b in pairwise(later))
-    lanes.add(frame(Lane.ALARM, 29_995, node=2), 29_995)
+    lanes.add([frame(Lane.ALARM, 29_995, node=2)], 29_995)
     assert lanes.due(29_995) == [Lane.ALARM]
 
 
@@ -89,13 +89,13 @@ def test_a_quiet_node_gets_its_immediate_alarms_back() -> None:
     """After ten seconds of silence a node has its ten immediate sealings again."""
     lanes = Lanes()
     for number in range(ALARM_TOKENS):
-        lanes.add(frame(Lane.ALARM, 0, number), 0)
+        lanes.add([frame(Lane.ALARM, 0, number)], 0)
         lanes.take(Lane.ALARM, 0)
-    lanes.add(frame(Lane.ALARM, 1), 1)
+    lanes.add([frame(Lane.ALARM, 1)], 1)
     assert lanes.due(1) == []
     lanes.take(Lane.ALARM, 1_000)
     for number in range(ALARM_TOKENS):
-        lanes.add(frame(Lane.ALARM, 20_000, number), 20_000)
+        lanes.add([frame(Lane.ALARM, 20_000, number)], 20_000)
         assert lanes.due(20_000) == [Lane.ALARM]
         lanes.take(Lane.ALARM, 20_000)
 
@@ -105,10 +105,10 @@ def test_a_burst_that_is_sealed_together_costs_one_sealing() -> None:
     lanes = Lanes()
     for _ in range(ALARM_TOKENS):
         for number in range(50):
-            lanes.add(frame(Lane.ALARM, 0, number), 0)
+            lanes.add([frame(Lane.ALARM, 0, number)], 0)
         assert lanes.due(0) == [Lane.ALARM]
         lanes.take(Lane.ALARM, 0)
-    lanes.add(frame(Lane.ALARM, 0), 0)
+    lanes.add([frame(Lane.ALARM, 0)], 0)
     assert lanes.due(0) == []
 
 
@@ -117,7 +117,7 @@ def test_everything_that_waits_is_taken_once_and_in_order(items: list[tuple[Lane
     """Whatever the sizes and deadlines, taking until nothing waits gives each lane's frames once, in order of arrival."""
     lanes = Lanes()
     for sequence, (lane, deadline_ms, size_bytes) in enumerate(items):
-        lanes.add(AdmittedFrame(OpaqueRow(Kid(bytes(14)), sequence, 0, b""), 0, lane, deadline_ms, size_bytes), 0)
+        lanes.add([AdmittedFrame(OpaqueRow(Kid(bytes(14)), sequence, 0, b""), 0, lane, deadline_ms, size_bytes)], 0)
     taken: dict[Lane, list[int]] = {lane: [] for lane in Lane}
     while lanes.waiting():
         for lane in lanes.waiting():

@@ -191,8 +191,8 @@ async def setting():
 
 async def test_a_lane_is_sealed_at_its_deadline_and_not_before(setting: Setting) -> None:
     """The committer sleeps until the deadline; what came until then is one batch."""
-    setting.lanes.add(frame(1)._replace(deadline_ms=5_000), 0)
-    setting.lanes.add(frame(2)._replace(deadline_ms=9_000), 0)
+    setting.lanes.add([frame(1)._replace(deadline_ms=5_000)], 0)
+    setting.lanes.add([frame(2)._replace(deadline_ms=9_000)], 0)
     setting.committer.wake()
     async with asyncio.timeout(10):
         while not setting.synced:
@@ -205,8 +205,8 @@ async def test_a_lane_is_sealed_at_its_deadline_and_not_before(setting: Setting)
 async def test_a_refusing_disk_delays_and_loses_nothing(setting: Setting) -> None:
     """Each refusal is waited out with back-off; `refusal` says why meanwhile; then the same frames are stored, once."""
     setting.shelf.refusals_left = 4
-    setting.lanes.add(frame(1, lane=Lane.ALARM), 0)
-    setting.lanes.add(frame(2), 0)
+    setting.lanes.add([frame(1, lane=Lane.ALARM)], 0)
+    setting.lanes.add([frame(2)], 0)
     setting.committer.wake()
     seen = set()
     async with asyncio.timeout(10):
@@ -225,8 +225,8 @@ async def test_a_refusing_disk_delays_and_loses_nothing(setting: Setting) -> Non
 async def test_flush_seals_what_waits_for_far_deadlines(setting: Setting) -> None:
     """At the end nothing waits for its deadline."""
     for number in range(10):
-        setting.lanes.add(frame(number)._replace(deadline_ms=10**9), 0)
-    setting.lanes.add(frame(99, lane=Lane.TREND)._replace(deadline_ms=10**9), 0)
+        setting.lanes.add([frame(number)._replace(deadline_ms=10**9)], 0)
+    setting.lanes.add([frame(99, lane=Lane.TREND)._replace(deadline_ms=10**9)], 0)
     async with asyncio.timeout(10):
         await setting.committer.flush()
     assert sequences(setting.shelf.batches) == [*range(10), 99]

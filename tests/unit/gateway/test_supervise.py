@@ -10,6 +10,7 @@ import os
 import random
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from gateway_agent.backoff import Backoff
 from gateway_agent.errors import Unavailable
 from gateway_agent.operate.status import StatusFile, read_status
+from gateway_agent.supervise.isolation import run_isolated
 from gateway_agent.supervise.notify import notify, watchdog_interval_s
 from gateway_agent.supervise.progress import OVERDUE_MAX_MS, Progress
 from gateway_agent.supervise.restarts import FAILURES_MAX, run_restarting
@@ -31,6 +33,18 @@ def test_waits_double_to_a_bound_with_jitter_and_start_over() -> None:
     assert len({Backoff(100, 1_000).next_ms() for _ in range(50)}) > 5, "gateways would all come back at once"
     backoff.reset()
     assert backoff.next_ms() <= 100
+
+
+def test_an_item_that_meets_an_error_of_ours_is_left_out_alone() -> None:
+    """One of five items raises: the other four are worked on, in order, and the fifth is counted."""
+    counters: Counter[str] = Counter()
+
+    def work(items: Sequence[int]) -> list[int]:
+        return [10 // item for item in items]
+
+    assert run_isolated(work, [1, 2, 0, 5, 10], counters) == [10, 5, 2, 1]
+    assert counters == {"errors_of_ours": 1}
+    assert run_isolated(work, [5], counters) == [2]
 
 
 def test_progress_is_something_finished_since_the_last_look() -> None:
