@@ -166,6 +166,7 @@ class ChainChecker:
         if isinstance(opened, Batch) and chain.link is not None and opened.header.link != chain.link:
             detail = f"number {entry.number} does not name the hash of what stands before it"
             self.problem(chain, place._replace(kind="link", detail=detail))
+            chain.table = None  # built by other batches than this one's past
         chain.digests[entry.number] = digest
         chain.expected = entry.number + 1
         chain.link = opened.link if isinstance(opened, Gap) else None if entry.is_gap else digest

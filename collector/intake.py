@@ -26,7 +26,7 @@ from collector.inbox import Message
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
 from collector.sqlite_store import Store, Stored
 from gateway_agent.errors import WireError
-from gateway_agent.model import Body, GatewayId, Kid, Lane, Receipt
+from gateway_agent.model import Body, GatewayId, Lane, Receipt
 from gateway_agent.wire.batch import Batch, link_of, open_batch
 from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
@@ -325,15 +325,15 @@ class Intake:
                 LOG.error("%s/%s: %s", key.gateway_id, Lane(key.lane).word, detail)
 
 
-def _open_body(batch: Batch, table: list[bytes] | None) -> tuple[Body | None, list[bytes] | None, str | None]:
-    """(body, node table after it, None), or (None, None, what is wrong).
+def _open_body(batch: Batch, table: NodeTable | None) -> tuple[Body | None, NodeTable | None, str | None]:
+    """(body, node table after it, None), or (None, None, what is wrong). `table` is moved on in place.
 
     A body that its gateway signed and nobody can read is no reason to stop the lane: the bytes are archived, the
     defect is stored and shown, and the next batch that starts its table is readable again.
     """
-    kids = NodeTable([Kid(kid) for kid in table or ()])
+    after = NodeTable() if table is None else table
     try:
-        body = decode_body(batch.opened_body(), kids)
+        body = decode_body(batch.opened_body(), after)
         for frame in body.frames:
             pack = frame.pack
             # No node can have sent such a time (docs/wire.md, 3), and the store's integers have 64 bits.
@@ -341,4 +341,4 @@ def _open_body(batch: Batch, table: list[bytes] | None) -> tuple[Body | None, li
                 raise WireError("BodyShape", "a time beyond 2^53 ms")
     except WireError as error:
         return None, None, str(error)
-    return body, list(kids.since(0)), None
+    return body, after, None

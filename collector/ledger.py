@@ -28,6 +28,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from gateway_agent.wire.node_table import NodeTable
+
 ZERO_LINK = bytes(32)
 # A gateway whose card is restored each day would make a branch a day; more than this is an attack or a broken card.
 BRANCHES_MAX = 16
@@ -54,12 +56,12 @@ class ChainKey(NamedTuple):
 
 @dataclass(slots=True)
 class Branch:
-    """One line of a chain. `table` is the node table after `number`: kids in order, None while it is not known."""
+    """One line of a chain. `table` is the node table after `number`, None while it is not known; batches move it on in place."""
 
     index: int
     number: int
     link: bytes
-    table: list[bytes] | None = field(default_factory=list)
+    table: NodeTable | None = field(default_factory=NodeTable, compare=False)
 
 
 class Judgement(NamedTuple):
@@ -130,7 +132,7 @@ class Ledger:
             return Judgement(Verdict.FORK, head)
         return Judgement(Verdict.DUPLICATE, head)
 
-    def advance(self, key: ChainKey, branch: Branch, number: int, digest: bytes, table: list[bytes] | None) -> Branch:
+    def advance(self, key: ChainKey, branch: Branch, number: int, digest: bytes, table: NodeTable | None) -> Branch:
         """Move a branch on; it may be a new one. Returns the branch as it now is."""
         branches = self._chains.setdefault(key, [])
         moved = Branch(branch.index, number, digest, table)

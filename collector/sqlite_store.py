@@ -10,6 +10,7 @@ and flagged while the first contents stay.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +23,10 @@ from collector.ledger import Branch, ChainKey
 from collector.ranges import Ranges
 from collector.schema import TABLES, VERSION
 from collector.sqlite_frames import FrameTable, Tally
-from gateway_agent.errors import ConfigError, Unavailable
+from gateway_agent.errors import ConfigError, Unavailable, WireError
+from gateway_agent.wire.node_table import NodeTable
 
-KID_BYTES = 14
+LOG = logging.getLogger("startcity.collector")
 
 
 class Stored(NamedTuple):
@@ -66,7 +68,6 @@ class Store:
             ) from error
         self._interned = Interned(self._db)
         self._frames = FrameTable(self._db, self._interned, ranges)
-        self._tables: dict[tuple[int, int], bytes | None] = {}
 
     def _prepare(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -90,7 +91,7 @@ class Store:
             " FROM branch JOIN chain ON chain.id = branch.chain ORDER BY chain.id, place"
         )
         for gateway, lane, instance, place, number, link, table in rows:
-            yield ChainKey(gateway, lane, instance), Branch(place, number, link, _kids(table))
+            yield ChainKey(gateway, lane, instance), Branch(place, number, link, _table(table))
 
     def digests(self, key: ChainKey, number: int) -> set[bytes]:
         """The digests of all batches held under a number."""
@@ -134,7 +135,6 @@ class Store:
         except sqlite3.Error as error:
             self._interned.reload()
             self._frames.forget()
-            self._tables.clear()
             raise Unavailable(f"{self.path}: {error}") from error
         return Stored(sum(tally.frames.values()), sum(tally.readings.values()), tally.repeated, tally.conflicts)
 
@@ -152,20 +152,12 @@ class Store:
     def _store_rest(self, group: Group) -> None:
         for (key, place), branch in group.branches.items():
             chain = self._interned.chain(key)
-            table = None if branch.table is None else b"".join(branch.table)
-            if (
-                self._tables.get((chain, place), b"?") == table
-            ):  # a table of 2,000 nodes is 28 KB: written when it changes
-                self._db.execute(
-                    "UPDATE branch SET number = ?, link = ? WHERE chain = ? AND place = ?",
-                    (branch.number, branch.link, chain, place),
-                )
-            else:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO branch VALUES (?, ?, ?, ?, ?)",
-                    (chain, place, branch.number, branch.link, table),
-                )
-                self._tables[chain, place] = table
+            # Once a commit and lane, however many batches the group has: 200 nodes of one shape are some 5 KB.
+            table = None if branch.table is None else branch.table.dump()
+            self._db.execute(
+                "INSERT OR REPLACE INTO branch VALUES (?, ?, ?, ?, ?)",
+                (chain, place, branch.number, branch.link, table),
+            )
         self._db.executemany(
             "INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?)",
             [(self._interned.chain(gap.key), gap.first, gap.last, gap.reason, gap.digest) for gap in group.gaps],
@@ -210,7 +202,12 @@ class Store:
         )
 
 
-def _kids(table: bytes | None) -> list[bytes] | None:
-    if table is None:
+def _table(data: bytes | None) -> NodeTable | None:
+    if data is None:
         return None
-    return [table[start : start + KID_BYTES] for start in range(0, len(table), KID_BYTES)]
+    try:
+        return NodeTable.load(data)
+    except WireError as error:
+        # As if a batch could not be read: the archive keeps all of them, and the next new table makes the lane readable again.
+        LOG.warning("a node table in the store cannot be read (%s); its lane is readable from the next table on", error)
+        return None

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Admitted frames become signed batches: rows, node table, chain. Pure, but for the signature.
 
-The node table is kept per lane and starts anew at the first batch of a segment, every 64 batches, and whenever a
-batch was sealed in vain: a reader can then always begin at a segment.
+The node table is kept per lane and starts anew at the first batch of a segment, when it has no room for one more batch (at the
+latest after 64), and whenever a batch was sealed in vain: a reader can then always begin at a segment.
 """
 
 from __future__ import annotations
@@ -28,16 +28,6 @@ from gateway_agent.wire.body import encode_body
 from gateway_agent.wire.node_table import NodeTable
 from gateway_agent.wire.signer import Signer
 
-BATCHES_PER_TABLE = 64
-
-
-class _Table:
-    __slots__ = ("batches", "nodes")
-
-    def __init__(self) -> None:
-        self.nodes = NodeTable()
-        self.batches = 0
-
 
 class Sealer:
     """Seals for one gateway. Use from one thread."""
@@ -45,7 +35,7 @@ class Sealer:
     def __init__(self, gateway_id: GatewayId, signer: Signer) -> None:
         self._gateway_id = gateway_id
         self._signer = signer
-        self._tables: dict[Lane, _Table] = {}
+        self._tables: dict[Lane, NodeTable] = {}
 
     def forget_table(self, lane: Lane) -> None:
         """The next batch of the lane starts its table anew: the last ones sealed will not be stored."""
@@ -61,9 +51,9 @@ class Sealer:
             return [self._seal_one(head, frames, clock)]
         except ValueError:
             # Above the limits of docs/wire.md section 13. The size was estimated; halves are surely smaller.
+            self.forget_table(head.lane)
             if len(frames) < 2:
                 raise
-        self.forget_table(head.lane)
         middle = len(frames) // 2
         first = self.seal(head, False, frames[:middle], clock)
         last = first[-1]
@@ -72,15 +62,14 @@ class Sealer:
 
     def _seal_one(self, head: LaneHead, frames: Sequence[AdmittedFrame], clock: ClockReading) -> SealedBatch:
         table = self._tables.get(head.lane)
-        if table is None or table.batches >= BATCHES_PER_TABLE:
-            table = self._tables[head.lane] = _Table()
+        if table is None or not table.has_room(len(frames)):
+            table = self._tables[head.lane] = NodeTable()
         rows = [frame.row for frame in frames]
         body = Body(
             tuple([row for row in rows if isinstance(row, FrameRow)]),
             tuple([row for row in rows if isinstance(row, OpaqueRow)]),
         )
-        body_bytes = encode_body(body, table.nodes)
-        table.batches += 1
+        body_bytes = encode_body(body, table)
         number = head.number + 1
         header = BatchHeader(self._gateway_id, head.lane, head.instance, number, head.link, clock)
         batch = seal_batch(header, body_bytes, self._signer)

@@ -4,10 +4,10 @@
 
 Theory of operation
 -------------------
-Frames of one shape become rows; the rows are sorted by (node index, sequence), turned by 90 degrees, and each column is
-written as differences, which are small and therefore one byte each, and alike, which DEFLATE likes. Nodes are named
-by their index in a table that grows from batch to batch. For a given table and order of groups there is one encoding,
-and `decode_body` accepts no other (body_reader.py).
+Frames of one shape become rows; the rows are sorted by (node index, sequence), and each number of a row is written as the
+difference from the same node's row before, be it of this batch or of an earlier one: the node table remembers it. Turned by 90
+degrees, the columns are then small numbers, one byte each, and alike, which DEFLATE likes. Nodes are named by their index
+in that table. For a given table and order of groups there is one encoding, and `decode_body` accepts no other (body_reader.py).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from collections.abc import Iterable, Sequence
 from operator import sub
 from typing import Any
 
-from gateway_agent.model import Body, Kind, OwnReading, Shape, Value
+from gateway_agent.model import Body, Kid, Kind, OwnReading, Value
 from gateway_agent.wire import cbor
 from gateway_agent.wire.body_reader import decode_body
+from gateway_agent.wire.columns import differences, encode_integers
 from gateway_agent.wire.limits import BATCH_FRAMES_MAX
-from gateway_agent.wire.node_table import NodeTable
+from gateway_agent.wire.node_table import GroupKey, NodeTable, Numbers, Rows
 
 __all__ = ["NodeTable", "decode_body", "encode_body"]
 
@@ -30,112 +31,130 @@ STEP_S_MS = 1000
 _Row = tuple[int, int, int, int | None, tuple[int, ...], tuple[Value, ...]]
 
 
-class _Integers(dict[int, bytes]):
-    """Encodings of the small integers, made once: a body is mostly these."""
+class _Kids(dict[Kid, int]):
+    """The kids that are new to a table, and the indexes they will have in it."""
 
-    def __missing__(self, value: int) -> bytes:
-        return cbor.encode_int(value)
+    def __init__(self, base: int) -> None:
+        self._base = base
 
-
-_integer = _Integers({value: cbor.encode_int(value) for value in range(-2048, 2048)}).__getitem__
+    def __missing__(self, kid: Kid) -> int:
+        index = self[kid] = self._base + len(self)
+        return index
 
 
 def encode_body(body: Body, table: NodeTable) -> bytes:
-    """Encode what a batch holds; the nodes that are new to `table` are appended to it.
+    """Encode what a batch holds. `table` then holds what the lane's next body needs; it is left as it was when an error is raised.
 
     Raises:
-        ValueError: more frames than a batch may hold.
+        ValueError: more frames than a batch may hold, or a table that has no room for them (`NodeTable.has_room`).
     """
     if len(body.frames) + len(body.opaque) > BATCH_FRAMES_MAX:
         raise ValueError(f"a batch holds {BATCH_FRAMES_MAX} frames at most")
-    base = len(table)
-    groups = _group(body, table)
-    opaque = [[table.index_of(row.kid), row.sequence, row.reason, row.pack_bytes] for row in body.opaque]
+    added = _Kids(len(table.kids))
+    groups = _group(body, table, added)
+    known = table.indexes
+    opaque = [
+        [known[row.kid] if row.kid in known else added[row.kid], row.sequence, row.reason, row.pack_bytes]
+        for row in body.opaque
+    ]
+    written: dict[GroupKey, Rows] = {}
+    parts = [_encode_group(key, rows, table.last(key), written) for key, rows in groups.items()]
     fields: dict[bytes, bytes] = {
-        b"\x00": cbor.encode_int(base),
-        b"\x01": cbor.encode(table.since(base)),
-        b"\x02": cbor.head(4, len(groups)) + b"".join([_encode_group(*group) for group in groups]),
+        b"\x00": cbor.encode_int(table.age),
+        b"\x01": cbor.encode(list(added)),
+        b"\x02": cbor.head(4, len(parts)) + b"".join(parts),
     }
     if opaque:
         fields[b"\x03"] = cbor.encode(opaque)
     if body.own:
         fields[b"\x04"] = cbor.encode([_own_item(reading) for reading in body.own])
-    return cbor.head(5, len(fields)) + b"".join(key + value for key, value in fields.items())
+    data = cbor.head(5, len(fields)) + b"".join(key + value for key, value in fields.items())
+    table.remember(list(added), written)
+    return data
 
 
-def _group(body: Body, table: NodeTable) -> list[tuple[Shape, bool, list[_Row]]]:
+def _group(body: Body, table: NodeTable, added: _Kids) -> dict[GroupKey, list[_Row]]:
     """Rows by shape and by whether their times are node time, in the order of first appearance."""
-    groups: dict[tuple[Shape, bool], list[_Row]] = {}
+    groups: dict[GroupKey, list[_Row]] = {}
     # Shapes are interned by the pack reader, so their identity finds the group without hashing every name again.
     by_identity: dict[tuple[int, bool], list[_Row]] = {}
-    index_of = table.index_of
+    index_of = table.indexes.get
     for kid, sequence, (boot, time_ms, shape, offsets_ms, values) in body.frames:
         is_boot = boot is not None
         rows = by_identity.get((id(shape), is_boot))
         if rows is None:
             rows = by_identity[id(shape), is_boot] = groups.setdefault((shape, is_boot), [])
-        rows.append((index_of(kid), sequence, time_ms, boot, offsets_ms, values))
-    return [(shape, is_boot, rows) for (shape, is_boot), rows in groups.items()]
+        index = index_of(kid)
+        if index is None:
+            index = added[kid]
+        rows.append((index, sequence, time_ms, boot, offsets_ms, values))
+    return groups
 
 
-def _encode_group(shape: Shape, is_boot: bool, rows: list[_Row]) -> bytes:
+def _encode_group(key: GroupKey, rows: list[_Row], last: Rows, written: dict[GroupKey, Rows]) -> bytes:
+    """One group; its nodes' last rows go into `written`."""
+    shape, is_boot = key
     rows.sort()
     nodes, sequences, times, boots, offsets, values = zip(*rows, strict=True)
+    columns = list(zip(*values, strict=True))
+    fixed = [sequences, times, boots] if is_boot else [sequences, times]
+    numbers = [column for field, column in zip(shape, columns, strict=True) if field.kind == Kind.NUMBER]
+    carried: list[Numbers] = list(zip(*fixed, *numbers, strict=True))
+    befores = zip(*_befores(nodes, carried, last), strict=True)
+    steps = [list(map(sub, column, before)) for column, before in zip((*fixed, *numbers), befores, strict=True)]
+    written[key] = dict(zip(nodes, carried, strict=True))  # of a node's rows the last one stays
+
     same_offsets = offsets.count(offsets[0]) == len(offsets)
     every_offset: Iterable[tuple[int, ...]] = offsets[:1] if same_offsets else offsets
-    is_whole = not any([time % STEP_S_MS for time in times]) and not any(
+    is_whole = not any([time % STEP_S_MS for time in steps[1]]) and not any(
         [offset % STEP_S_MS for row in every_offset for offset in row]
     )
     step = STEP_S_MS if is_whole else 1
     if is_whole:
-        times = tuple([time // STEP_S_MS for time in times])
+        steps[1] = [time // STEP_S_MS for time in steps[1]]
     parts = [
         b"\x88",
         cbor.encode([list(field) for field in shape]),
         b"\x01" if is_boot else b"\x00",
         cbor.encode_int(step),
-        _differences(nodes),
-        _sequences(nodes, sequences),
-        _differences(times),
-        _differences(boots) if is_boot else b"\x80",
+        encode_integers(differences(nodes)),
+        *map(encode_integers, steps[: len(fixed)]),
+        b"" if is_boot else b"\x80",
         cbor.head(4, len(shape)),
     ]
-    columns = zip(*values, strict=True)
+    number_steps = iter(steps[len(fixed) :])
     for place, (field, column) in enumerate(zip(shape, columns, strict=True)):
         own = offsets[0][place] if same_offsets else [row[place] for row in offsets]
-        parts += (b"\x82", _offsets(own, step), _values(field.kind, column))
+        is_number = field.kind == Kind.NUMBER
+        written_values = encode_integers(next(number_steps)) if is_number else _values(field.kind, column)
+        parts += (b"\x82", _offsets(own, step), written_values)
     return b"".join(parts)
 
 
-def _integers(items: Sequence[int]) -> bytes:
-    return cbor.head(4, len(items)) + b"".join(map(_integer, items))
-
-
-def _differences(column: Sequence[int]) -> bytes:
-    return cbor.head(4, len(column)) + _integer(column[0]) + b"".join(map(_integer, map(sub, column[1:], column)))
-
-
-def _sequences(nodes: Sequence[int], sequences: Sequence[int]) -> bytes:
-    """Differences that start again from 0 where the node changes."""
-    out = [sequences[0]]
-    out += [
-        here - before if node == node_before else here
-        for here, before, node, node_before in zip(sequences[1:], sequences, nodes[1:], nodes, strict=False)
-    ]
-    return _integers(out)
+def _befores(nodes: Sequence[int], carried: list[Numbers], last: Rows) -> list[Numbers]:
+    """For each row the numbers that it is written as the difference from."""
+    before: Numbers = (0,) * len(carried[0])
+    node_before = -1
+    befores = []
+    for node, numbers in zip(nodes, carried, strict=True):
+        if node != node_before:
+            # A node without a row of its own leans on its neighbour's, but for the sequence: those have nothing in common.
+            before = last.get(node) or (0, *before[1:])
+            node_before = node
+        befores.append(before)
+        before = numbers
+    return befores
 
 
 def _offsets(own: int | list[int], step: int) -> bytes:
     if isinstance(own, list):
         if own.count(own[0]) != len(own):
-            return _integers([offset // step for offset in own])
+            return encode_integers([offset // step for offset in own])
         own = own[0]
-    return _integer(own // step)
+    return cbor.encode_int(own // step)
 
 
 def _values(kind: int, column: Any) -> bytes:
-    if kind == Kind.NUMBER:
-        return _differences(column)
     if kind == Kind.BOOLEAN:
         return cbor.head(2, len(column)) + bytes(column)
     if kind == Kind.FLOAT:

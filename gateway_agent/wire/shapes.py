@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-from gateway_agent.model import Shape
+from typing import Any
+
+from gateway_agent.errors import WireError
+from gateway_agent.model import Field, Kind, Shape
 from gateway_agent.wire.cbor import Tag
-from gateway_agent.wire.limits import EXPONENT_MAX, EXPONENT_MIN, is_int64
+from gateway_agent.wire.limits import EXPONENT_MAX, EXPONENT_MIN, NAME, RECORDS_MAX, is_int64, is_uint
 
 # Bounded, because an authentic node may still be a wrong one.
 _shapes: dict[Shape, Shape] = {}
@@ -22,6 +25,31 @@ def intern_shape(shape: Shape) -> Shape:
         _shapes.clear()
     _shapes[shape] = shape
     return shape
+
+
+def read_shape(item: Any) -> Shape:
+    """The interned shape of a body's `[[name, unit or null, kind, exponent], ...]`.
+
+    Raises:
+        WireError: `BodyShape`.
+    """
+    _check(type(item) is list and 1 <= len(item) <= RECORDS_MAX, "a shape of 1 to 64 fields")
+    fields = []
+    for part in item:
+        _check(type(part) is list and len(part) == 4, "[name, unit, kind, exponent]")
+        name, unit, kind, exponent = part
+        _check(type(name) is str and NAME.fullmatch(name) is not None, "a name")
+        _check(unit is None or type(unit) is str, "a unit or null")
+        _check(is_uint(kind, max(Kind)), "a kind")
+        lowest, highest = (EXPONENT_MIN, EXPONENT_MAX) if kind == Kind.NUMBER else (0, 0)
+        _check(type(exponent) is int and lowest <= exponent <= highest, "an exponent")
+        fields.append(Field(name, unit, kind, exponent))
+    return intern_shape(tuple(fields))
+
+
+def _check(is_right: bool, expected: str) -> None:
+    if not is_right:
+        raise WireError("BodyShape", f"expected {expected}")
 
 
 def read_fraction(item: Tag) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { decode as cborgDecode, Tagged } from 'cborg'
-import { openBatch, openGap, openReceipt, openState, readBody } from './city_side.mjs'
+import { emptyTable, openBatch, openGap, openReceipt, openState, readBody, tableForm } from './city_side.mjs'
 import { downOf, openDown, openFrame, readPack, readWaveform, rootOf, upOf } from './node_side.mjs'
 import { decode, Float, form, Tag, WireError } from './strict_cbor.mjs'
 
@@ -56,6 +56,18 @@ function readKeys(item) {
   }
 }
 
+/** A body after those that its table was built by. */
+function readBodies(item) {
+  const table = item.before.reduce((known, text) => readBody(bytes(text), known).table, emptyTable())
+  const known = JSON.stringify(tableForm(table))
+  try {
+    const { body, table: after } = readBody(bytes(item.hex), table)
+    return { body, table_after: tableForm(after) }
+  } finally {
+    if (JSON.stringify(tableForm(table)) !== known) throw new Error('the table before was changed')
+  }
+}
+
 const signed = (open) => (item) => open(bytes(item.hex), bytes(item.public_key))
 
 const readers = {
@@ -65,14 +77,14 @@ const readers = {
   waveform: (item) => ({ samples: readWaveform(bytes(item.hex)) }),
   frame: (item) => openFrame(bytes(item.frame), bytes(item.root)),
   down: (item) => openDown(bytes(item.down), bytes(item.root)),
-  body: (item) => readBody(bytes(item.hex), item.table),
+  body: readBodies,
   batch: signed(openBatch),
   receipt: signed(openReceipt),
   state: signed(openState),
   gap: signed(openGap)
 }
 
-const inputs = new Set(['name', 'hex', 'root', 'frame', 'down', 'public_key', 'table', 'master', 'generation'])
+const inputs = new Set(['name', 'hex', 'root', 'frame', 'down', 'public_key', 'before', 'master', 'generation'])
 
 /** Null if we agree with the vector, else what we say. */
 function disagreement(kind, item) {

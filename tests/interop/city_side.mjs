@@ -141,27 +141,32 @@ function check(right) {
 const areInts = (value, count) => Array.isArray(value) && value.every(isInt) && (count === undefined || value.length === count)
 const int64 = (value) => { check(within(value, ...INT64)); return value }
 
-/** Undo differences. */
+/** Undo differences down a column. */
 function summed(column) {
   let total = 0n
   return column.map((step) => (total += step))
 }
 
+/** A node table: its age in batches, the kids by index, and of each group the last row of each node. */
+export const emptyTable = () => ({ age: 0, kids: [], groups: new Map() })
+
+/** What a body means and the table after it; `table` itself stays as it is. */
 export function readBody(data, table) {
   if (data.length > MIB) throw new WireError('BodyTooLong')
   const map = decode(data)
   check(map instanceof Map && [0n, 1n, 2n].every((key) => map.has(key)))
   check([...map.keys()].every((key) => within(key, 0n, 4n)))
-  const base = map.get(0n)
+  const age = map.get(0n)
   const added = map.get(1n)
-  check(isInt(base) && base >= 0n)
+  check(within(age, 0n, 63n))
   check(Array.isArray(added) && added.every((kid) => isBytes(kid, 14)))
-  if (base !== 0n && base !== BigInt(table.length)) throw new WireError('TableMissing')
-  const kids = [...(base === 0n ? [] : table), ...added.map(hex)]
+  if (age !== 0n && age !== BigInt(table.age)) throw new WireError('TableMissing')
+  const before = age === 0n ? emptyTable() : table
+  const kids = [...before.kids, ...added.map(hex)]
   check(new Set(kids).size === kids.length)
 
   check(Array.isArray(map.get(2n)))
-  const groups = map.get(2n).map((group) => readGroup(group, kids))
+  const groups = map.get(2n).map((group) => readGroup(group, kids, before))
   const kinds = groups.map((group) => group.identity)
   check(new Set(kinds).size === kinds.length)
   const frames = groups.flatMap((group) => group.frames)
@@ -173,7 +178,22 @@ export function readBody(data, table) {
   const opaque = listed(3n).map((item) => readOpaque(item, kids))
   const own = listed(4n).map(readOwn)
   check(frames.length + opaque.length <= 4096)
-  return { body: { frames, opaque, own }, table_after: kids }
+
+  const after = { age: Number(age) + 1, kids, groups: new Map(before.groups) }
+  for (const { identity, last } of groups) after.groups.set(identity, last)
+  const rows = [...after.groups.values()].reduce((count, last) => count + last.size, 0)
+  check(kids.length <= 16384 && rows <= 16384)
+  return { body: { frames, opaque, own }, table: after }
+}
+
+/** The table as the vectors write it. */
+export function tableForm(table) {
+  const groups = [...table.groups].map(([identity, last]) => {
+    const [fields, timed] = JSON.parse(identity)
+    const rows = [...last].sort(([one], [other]) => Number(one - other)).map(([node, row]) => [node, ...row].map(form))
+    return { fields: fields.map(({ name, unit, kind, exponent }) => [name, unit, kind, exponent]), timed, rows }
+  })
+  return { age: table.age, kids: table.kids, groups }
 }
 
 function readField(item) {
@@ -185,7 +205,7 @@ function readField(item) {
   return { name, unit, kind: Number(kind), exponent: Number(exponent) }
 }
 
-function readGroup(group, kids) {
+function readGroup(group, kids, table) {
   check(Array.isArray(group) && group.length === 8)
   const [shape, timed, step, nodeSteps, sequenceSteps, timeSteps, bootSteps, columns] = group
   check(Array.isArray(shape) && shape.length >= 1 && shape.length <= 64)
@@ -196,24 +216,38 @@ function readGroup(group, kids) {
   check(areInts(bootSteps, timed === 1n ? count : 0))
 
   const nodes = summed(nodeSteps)
-  const sequences = []
-  sequenceSteps.forEach((difference, row) => {
-    const isSameNode = row > 0 && nodes[row] === nodes[row - 1]
-    sequences.push(isSameNode ? sequences[row - 1] + difference : difference)
-  })
-  nodes.forEach((node, row) => {
-    check(within(node, 0n, BigInt(kids.length) - 1n) && within(sequences[row], 0n, SEQUENCE_MAX))
-    if (row > 0) check(node > nodes[row - 1] || (node === nodes[row - 1] && sequences[row] > sequences[row - 1]))
-  })
-  const times = summed(timeSteps).map((time) => int64(time * step))
-  const boots = summed(bootSteps)
-  check(boots.every((boot) => within(boot, 0n, UINT32_MAX)))
-
   check(Array.isArray(columns) && columns.length === fields.length)
   const read = columns.map((column, place) => readColumn(column, fields[place], count, step))
   check(read[0].offsets.every((offset) => offset === 0n))
-  const isWhole = [...times, ...read.flatMap((column) => column.offsets)].every((ms) => ms % 1000n === 0n)
+  const timeDifferences = timeSteps.map((difference) => difference * step)
+  const isWhole = [...timeDifferences, ...read.flatMap((column) => column.offsets)].every((ms) => ms % 1000n === 0n)
   check(step === (isWhole ? 1000n : 1n))
+
+  const identity = JSON.stringify([fields, Number(timed)])
+  const last = new Map(table.groups.get(identity))
+  const written = [sequenceSteps, timeDifferences, ...(timed === 1n ? [bootSteps] : [])]
+  for (const [place, { kind }] of fields.entries()) if (kind === 0) written.push(read[place].values)
+  const rows = []
+  nodes.forEach((node, row) => {
+    check(within(node, 0n, BigInt(kids.length) - 1n) && (row === 0 || node >= nodes[row - 1]))
+    const isSameNode = row > 0 && node === nodes[row - 1]
+    if (isSameNode) check(sequenceSteps[row] > 0n)
+    // The node's last row, else the row before in the column, which lends everything but its sequence.
+    const neighbour = row > 0 ? rows[row - 1] : written.map(() => 0n)
+    const before = last.get(node) ?? [0n, ...neighbour.slice(1)]
+    rows.push(written.map((column, place) => int64(before[place] + column[row])))
+    last.set(node, rows[row])
+  })
+  const [sequences, times] = [0, 1].map((place) => rows.map((numbers) => numbers[place]))
+  check(sequences.every((sequence) => within(sequence, 0n, SEQUENCE_MAX)))
+  const boots = rows.map((numbers) => (timed === 1n ? numbers[2] : null))
+  check(boots.every((boot) => boot === null || within(boot, 0n, UINT32_MAX)))
+  let place = timed === 1n ? 3 : 2
+  for (const [at, { kind }] of fields.entries()) {
+    if (kind !== 0) continue
+    const own = place++
+    read[at].values = rows.map((numbers) => numbers[own])
+  }
 
   const frames = nodes.map((node, row) => ({
     kid: kids[Number(node)],
@@ -228,7 +262,7 @@ function readGroup(group, kids) {
       }))
     }
   }))
-  return { identity: JSON.stringify([fields, Number(timed)]), frames }
+  return { identity, frames, last }
 }
 
 function readColumn(column, field, count, step) {
@@ -246,7 +280,7 @@ function readValues(values, kind, count) {
   switch (kind) {
     case 0:
       check(areInts(values, count))
-      return summed(values).map(int64)
+      return values // differences, which the rows' nodes tell how to undo
     case 1:
       check(isBytes(values, count) && values.every((byte) => byte < 2))
       return [...values].map((byte) => byte === 1)

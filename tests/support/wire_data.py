@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from hypothesis import strategies as st
@@ -62,11 +63,27 @@ def packs(draw: st.DrawFn, shape: st.SearchStrategy[tuple[Field, ...]] | None = 
     return Pack(boot, draw(TIMES_MS), fields, offsets, values)
 
 
+class Between(Enum):
+    """What happens before a lane's next body."""
+
+    NOTHING = 0
+    NEW_TABLE = 1
+    READER_RESTARTS = 2
+
+
 @st.composite
-def bodies(draw: st.DrawFn) -> Body:
-    """Frames of few shapes and nodes, each (node, sequence) once."""
+def lanes(draw: st.DrawFn) -> list[tuple[Body, Between]]:
+    """Bodies in a row, of the same few nodes and shapes, so that they have something to remember."""
     kids = draw(st.lists(KIDS, min_size=1, max_size=4, unique=True))
-    some_shapes = st.sampled_from(draw(st.lists(shapes(), min_size=1, max_size=3)))
+    some_shapes = draw(st.lists(shapes(), min_size=1, max_size=3))
+    return draw(st.lists(st.tuples(bodies(kids, some_shapes), st.sampled_from(Between)), min_size=1, max_size=5))
+
+
+@st.composite
+def bodies(draw: st.DrawFn, kids: list[Kid] | None = None, of_shapes: list[tuple[Field, ...]] | None = None) -> Body:
+    """Frames of few shapes and nodes, each (node, sequence) once."""
+    kids = kids or draw(st.lists(KIDS, min_size=1, max_size=4, unique=True))
+    some_shapes = st.sampled_from(of_shapes or draw(st.lists(shapes(), min_size=1, max_size=3)))
     identities = draw(st.lists(st.tuples(st.sampled_from(kids), SEQUENCES), max_size=12, unique=True))
     frames = tuple(FrameRow(kid, sequence, draw(packs(some_shapes))) for kid, sequence in identities)
     opaque = st.builds(OpaqueRow, st.sampled_from(kids), SEQUENCES, st.integers(0, 3), st.binary(max_size=20))

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway_agent.model import Body, Pack
 from gateway_agent.wire.cbor import Tag
+from gateway_agent.wire.node_table import NodeTable
 
 JSON_SAFE = (1 << 53) - 1
 
@@ -34,14 +35,14 @@ def pack_form(pack: Pack) -> dict[str, Any]:
     """A pack in JSON."""
     return {
         "boot": pack.boot,
-        "time_ms": pack.time_ms,
+        "time_ms": form(pack.time_ms),
         "records": [
             {
                 "name": field.name,
                 "unit": field.unit,
                 "kind": int(field.kind),
                 "exponent": field.exponent,
-                "offset_ms": offset_ms,
+                "offset_ms": form(offset_ms),
                 "value": form(value),
             }
             for field, offset_ms, value in zip(pack.shape, pack.offsets_ms, pack.values, strict=True)
@@ -66,5 +67,21 @@ def body_form(body: Body) -> dict[str, Any]:
                 "value": {"fraction": list(map(form, row.value))} if isinstance(row.value, tuple) else form(row.value),
             }
             for row in body.own
+        ],
+    }
+
+
+def table_form(table: NodeTable) -> dict[str, Any]:
+    """A node table in JSON: groups in the order in which they were first met, their rows by node index."""
+    return {
+        "age": table.age,
+        "kids": [kid.hex() for kid in table.kids],
+        "groups": [
+            {
+                "fields": [[field.name, field.unit, int(field.kind), field.exponent] for field in shape],
+                "timed": int(timed),
+                "rows": [[node, *map(form, rows[node])] for node in sorted(rows)],
+            }
+            for (shape, timed), rows in table.groups.items()
         ],
     }

@@ -186,7 +186,7 @@ def _sealed(number: int, packed: bytes) -> bytes:
 
 
 def make_batches() -> list[Item]:
-    bodies = {name: encode_body(content, NodeTable(known)) for name, known, content in make_body.GOOD}
+    bodies = {name: encode_body(content, NodeTable()) for name, before, content in make_body.GOOD if not before}
     one, many = bodies["one frame"], bodies["40 frames of one node"]
     first = batch.seal_batch(_header(1, bytes(32)), one, GATEWAY_KEY)
     cases = [

@@ -83,6 +83,37 @@ def test_a_restart_in_the_middle_goes_on(city: City) -> None:
     assert city.verified().is_intact
 
 
+def test_values_after_a_restart_are_read_from_what_was_remembered(city: City) -> None:
+    """A node's row is the difference from its last one, which an earlier process read: in another batch of the same group, or before."""
+    gateway = SigningGateway()
+    frames = [frame(number, node=node, value=1000 * node + number) for number in range(6) for node in (1, 2)]
+    for start in range(0, 12, 4):
+        city.take(gateway, gateway.seal(frames[start : start + 2]), gateway.seal(frames[start + 2 : start + 4]))
+        city.restart()
+    values = [reading.value for reading in city.readings() if reading.place == 0]
+    assert values == [1000 * node + number for node in (1, 2) for number in range(6)]
+    assert [reading.time.time_ms for reading in city.readings() if reading.place == 0] == [
+        START_MS + number * 60_000 for _ in (1, 2) for number in range(6)
+    ]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x80", bytes(28)])
+def test_a_damaged_table_makes_the_lane_unreadable_until_the_next(city: City, damage: bytes) -> None:
+    """What leans on a table that the store has lost is archived, counted and receipted; the next table is read."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(3))
+    city.stop()
+    with sqlite3.connect(city.folder / "collector.sqlite") as db:
+        db.execute("UPDATE branch SET node_table = ?", (damage,))
+    db.close()
+    city.start()
+    (receipt,) = city.take(gateway, gateway.seal([frame(3)]), gateway.seal([frame(4)], fresh=True))
+    assert receipt.number == 5
+    assert [reading.sequence for reading in city.readings() if reading.place == 0] == [0, 1, 2, 4]
+    assert city.counters()["TableMissing"] == 1
+    assert city.verified().is_intact
+
+
 def test_a_crash_between_archive_and_store_leaves_one_copy_of_each(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the archive has and the store has not comes again, is stored, and stands in the archive once."""
     gateway = SigningGateway()

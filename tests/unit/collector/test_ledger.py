@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from collector.ledger import BRANCHES_MAX, ZERO_LINK, Branch, ChainKey, Ledger, Verdict
+from gateway_agent.wire.node_table import NodeTable
 
 KEY = ChainKey("gw", 1, b"instance")
 H3, H4, OTHER = b"3" * 32, b"4" * 32, b"x" * 32
 
 
 def ledger_at_3() -> Ledger:
-    return Ledger([(KEY, Branch(0, 3, H3, []))])
+    return Ledger([(KEY, Branch(0, 3, H3))])
 
 
 @pytest.mark.parametrize(
@@ -47,9 +48,9 @@ def test_a_fork_grows_beside_the_first_branch() -> None:
     ledger = ledger_at_3()
     verdict, branch = ledger.judge(KEY, 3, b"2" * 32, OTHER, {H3})
     assert (verdict, branch.index) == (Verdict.FORK, 1)
-    ledger.advance(KEY, branch, 3, OTHER, [])
-    assert ledger.judge(KEY, 4, OTHER, b"y" * 32, ()) == (Verdict.NEXT, Branch(1, 3, OTHER, []))
-    assert ledger.judge(KEY, 4, H3, H4, ()) == (Verdict.NEXT, Branch(0, 3, H3, []))
+    ledger.advance(KEY, branch, 3, OTHER, NodeTable())
+    assert ledger.judge(KEY, 4, OTHER, b"y" * 32, ()) == (Verdict.NEXT, Branch(1, 3, OTHER))
+    assert ledger.judge(KEY, 4, H3, H4, ()) == (Verdict.NEXT, Branch(0, 3, H3))
     assert ledger.head(KEY).link == H3
 
 
