@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from gateway_agent.journal import Journal, JournalFull, JournalLimits, JournalUn
 from gateway_agent.model import Lane, SealedBatch
 from tests.support.journal_batches import BatchMaker, receipt_for
 from tests.support.journal_campaign import read_all
-from tests.support.power_cut_files import PowerCutFiles
+from tests.support.power_cut_files import PowerCutError, PowerCutFiles
 from tests.unit.journal.journal_cases import fill, open_journal
 
 ROOT = Path("/data/journal")
@@ -226,3 +227,54 @@ def test_out_of_descriptors_is_not_taken_for_damage() -> None:
     disk.fail = lambda operation, path: None
     assert len(read_all(journal, Lane.TREND)) == 5
     assert journal.counters.losses == {}
+
+
+def test_what_could_not_be_synced_before_a_new_instance_stays_void() -> None:
+    """The new instance's header says where the old one ended, so a failed append's entry does not come back."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    batches = fill(journal, maker, Lane.RECORD, 2)
+    disk.fail = lambda operation, path: errno.EIO if operation == "sync" else None
+    with pytest.raises(JournalUnavailable):
+        fill(journal, maker, Lane.RECORD, 1)
+    disk.fail = lambda operation, path: None
+    path = journal._logs[Lane.RECORD].path(1)
+    disk.store(path, disk.content(path))  # the disk has it after all
+    journal.new_instance(Lane.RECORD)
+    batches += fill(journal, maker, Lane.RECORD, 1)
+    journal.close()
+    again = open_journal(ROOT, maker, disk)
+    assert [item.batch for item in read_all(again, Lane.RECORD)] == [batch.batch for batch in batches]
+    assert again.recovery.reasons == {"void": 1}
+
+
+def test_what_only_the_cache_has_does_not_count_after_a_restart() -> None:
+    """A sync fails, the process is killed, the file still reads well: recovery keeps only what outlives a power cut."""
+    for seed in range(20):
+        maker = BatchMaker(seed)
+        disk = PowerCutFiles(seed)
+        journal = open_journal(ROOT, maker, disk)
+        fill(journal, maker, Lane.RECORD, 1)
+        disk.fail = lambda operation, path: errno.EIO if operation == "sync" else None
+        with pytest.raises(JournalUnavailable):
+            journal.append(maker.group(journal, Lane.RECORD, 2))
+        disk.fail = lambda operation, path: None
+        kept = read_all(open_journal(ROOT, maker, disk), Lane.RECORD)
+        assert read_all(open_journal(ROOT, maker, disk.after_cut(seed)), Lane.RECORD) == kept, f"seed={seed}"
+
+
+def test_a_segment_is_deleted_only_after_its_receipt_is_durable() -> None:
+    """Wherever a deletion is cut, recovery finds no hole that the city would have to be told of."""
+    for steps in range(1, 12):
+        for seed in range(6):
+            maker = BatchMaker(seed)
+            disk = PowerCutFiles(seed)
+            journal = open_journal(ROOT, maker, disk)
+            batches = fill(journal, maker, Lane.RECORD, 30)
+            journal.note_receipt(receipt_for(batches[-1]), b"raw")
+            disk.cut_at = disk.steps + steps
+            with suppress(PowerCutError):
+                journal._delete_receipted(3_000)
+            again = open_journal(ROOT, maker, disk.after_cut(seed))
+            assert not any(item.is_gap for item in read_all(again, Lane.RECORD)), f"steps={steps} seed={seed}"
