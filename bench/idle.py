@@ -26,7 +26,9 @@ def run(directory: Path) -> list[Figure]:
         stage.mosquitto(directory / "local") as (nodes_port, nodes_pid),
         stage.mosquitto(directory / "city") as (city_port, _pid),
     ):
-        config = stage.set_up_gateway(directory / "gateway", keys, nodes_port, city_port, DEVICES)
+        # What is measured is the start, not the profile's deadline: everything is sealed at once.
+        at_once = "[seal]\nwait_s_max = 0\n"
+        config = stage.set_up_gateway(directory / "gateway", keys, nodes_port, city_port, DEVICES, at_once)
         # One frame of each node, sent again every 50 ms until it is acknowledged: the time from exec to the first acknowledgement.
         load = stage.Part(
             "bench.first",
@@ -49,7 +51,7 @@ def run(directory: Path) -> list[Figure]:
             "",
             "less",
             "<= 1.5",
-            {"deadline_s_of_the_profile": 1, "until_all_acknowledged_s": round(outcome["last_ack"] - began, 2)},
+            {"until_all_acknowledged_s": round(outcome["last_ack"] - began, 2)},
         ),
         Figure(
             "memory",

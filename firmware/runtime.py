@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The whole node on one page: load the configuration, make the parts, join them, keep them running.
 
-    app -> report -> pack -> outbox (number, seal, keep) -> link -> gateway
-                              outbox (forget) <- acknowledgement <- down frame -> time, commands
+app -> report -> pack -> outbox (number, seal, keep) -> link -> gateway
+                          outbox (forget) <- acknowledgement <- down frame -> time, commands
 """
 
 import asyncio

@@ -132,7 +132,12 @@ def add(
         click.echo(
             say("No vault has the master: keep it with `startcity vault add ID --key {file}`.", file=out / "key.bin")
         )
-    click.echo(say("On the board: copy both files beside main.py (docs/install-node-by-hand.md), then delete {folder}.", folder=out))
+    click.echo(
+        say(
+            "On the board: copy both files beside main.py (docs/install-node-by-hand.md), then delete {folder}.",
+            folder=out,
+        )
+    )
 
 
 @group.command("import")

@@ -72,9 +72,7 @@ class FlashStore:
 
     def counts(self) -> list:
         """Segments of each lane."""
-        return [
-            len(self.resting[lane]) + len(self.heads[lane]) + (self.tails[lane] is not None) for lane in range(3)
-        ]
+        return [len(self.resting[lane]) + len(self.heads[lane]) + (self.tails[lane] is not None) for lane in range(3)]
 
     def loaded(self, lane: int) -> list:
         tail = self.tails[lane]

@@ -7,6 +7,7 @@ import time
 
 _PIECE_MS = 60_000  # a long sleep is a sign of life once a minute
 
+
 class NodeClock:
     """Must be asked at least once in six days, half the period in which the board's own counter wraps."""
 

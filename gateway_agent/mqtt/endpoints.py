@@ -12,9 +12,7 @@ from gateway_agent.errors import ConfigError
 from gateway_agent.mqtt.mqtt_client import Endpoint
 
 
-def make_endpoint(
-    config: Config, section: str, broker: BrokerSection, client_id: str, gather_ms: int = 0
-) -> Endpoint:
+def make_endpoint(config: Config, section: str, broker: BrokerSection, client_id: str, gather_ms: int = 0) -> Endpoint:
     """Read what the section names.
 
     Raises:
@@ -26,7 +24,9 @@ def make_endpoint(
     tls = None
     if broker.tls_ca:
         tls = _tls_context(config, section, broker)
-    return Endpoint(broker.host, broker.port, client_id, broker.keepalive_s, broker.username or None, password, tls, gather_ms)
+    return Endpoint(
+        broker.host, broker.port, client_id, broker.keepalive_s, broker.username or None, password, tls, gather_ms
+    )
 
 
 def _read_password(path: Path, key: str) -> bytes:

@@ -35,6 +35,7 @@ ENDED_BY_US = "closed by us"
 
 _READ_BYTES = 262_144
 _CONNECT_TIMEOUT_S = 15.0
+_GOODBYE_TIMEOUT_S = 1.0
 _CONNACK_TIMEOUT_S = {5: 2.0, 4: 15.0}  # who is silent to version 5 is asked again in 3.1.1, which would do as well
 _TCP_NOTSENT_LOWAT = 25  # linux/tcp.h; the socket module has no name for it before Python 3.12
 _NOT_SENT_BYTES = 131_072
@@ -165,7 +166,12 @@ class MqttConnection(asyncio.BufferedProtocol):
 
     @property
     def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing() and not self._closed.done()
+        return (
+            self._transport is not None
+            and not self._transport.is_closing()
+            and not self._closed.done()
+            and not self._ending
+        )
 
     @property
     def unsent_bytes(self) -> int:
@@ -237,13 +243,17 @@ class MqttConnection(asyncio.BufferedProtocol):
         """End the connection. After a goodbye the broker discards the will; without one it publishes it."""
         if self._transport is None or self._closed.done():
             return
-        self._ending = ENDED_BY_US
         if say_goodbye and self.is_open:
             self._write(DISCONNECT_PACKET)
-            self._transport.close()
-        else:
-            self._transport.abort()
-        await asyncio.wait([self._closed], timeout=1.0)
+            self._ending = ENDED_BY_US
+            # The broker closes. If we did, with something of its unread, the kernel would reset the connection, and
+            # a broker that meets the reset before the goodbye publishes the will.
+            self._on_messages = lambda _: None
+            self._transport.resume_reading()
+            await asyncio.wait([self._closed], timeout=_GOODBYE_TIMEOUT_S)
+        self._ending = ENDED_BY_US
+        self._transport.abort()
+        await asyncio.wait([self._closed], timeout=_GOODBYE_TIMEOUT_S)
 
     # Inside.
 
@@ -254,7 +264,7 @@ class MqttConnection(asyncio.BufferedProtocol):
                 return self._last_id
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._transport.is_closing() and not self._ending:
             self._written_at_s = self._loop.time()
             self.bytes_out += len(data)
             self._transport.write(data)

@@ -80,7 +80,12 @@ class NVS:
 
 
 sys.modules["machine"] = Module(
-    Pin=Pin, I2C=I2C, unique_id=lambda: b"\xaa\xbb\xcc\xdd\xee\xff", reset_cause=lambda: 1, PWRON_RESET=1, reset=sys.exit
+    Pin=Pin,
+    I2C=I2C,
+    unique_id=lambda: b"\xaa\xbb\xcc\xdd\xee\xff",
+    reset_cause=lambda: 1,
+    PWRON_RESET=1,
+    reset=sys.exit,
 )
 sys.modules["network"] = Module(WLAN=WLAN, STA_IF=0, STAT_CONNECTING=1001, STAT_IDLE=1000)
 sys.modules["esp32"] = Module(NVS=NVS)

@@ -34,7 +34,9 @@ def node_time_goes_on_over_the_wrap_of_the_counter():
     for step_ms in (0, 1000, 3999, 1, 1, 10_000, 1 << 28, 1 << 28, 1 << 28, 1 << 28, 1 << 28, 7):
         ticks.now += step_ms
         shown.append(clock.now_ms())
-    assert shown == [0, 1000, 4999, 5000, 5001, 15001] + [15001 + (i << 28) for i in range(1, 6)] + [15008 + (5 << 28)], shown
+    assert shown == [0, 1000, 4999, 5000, 5001, 15001] + [15001 + (i << 28) for i in range(1, 6)] + [
+        15008 + (5 << 28)
+    ], shown
     assert shown[-1] > 1 << 30, "past the counter's own range"
 
 

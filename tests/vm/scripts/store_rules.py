@@ -215,7 +215,7 @@ def flash_that_refuses_keeps_frames_in_memory_under_a_new_epoch(flash):
     made = [(outbox.numbers.epoch, outbox.queue(RECORD, pack(str(i)), 0, 0)) for i in range(40)]
     made = [(outbox.numbers.epoch if number < 24 else old_epoch, number) for _, number in made]
     assert outbox.numbers.epoch != old_epoch, "a number was used that no store knows of"
-    assert ("flash" in [part for part, _ in listener.faults])
+    assert "flash" in [part for part, _ in listener.faults]
     found = held(outbox)
     assert len(found) + len(listener.given_up) == 40 and len(found) > 20
     assert all(sealed[key] == frame for key, frame in found.items())
@@ -227,7 +227,9 @@ def memory_that_cannot_move_stays_small(flash):
     trend = [outbox.queue(TREND, pack("t"), 0, i // 10) for i in range(600)]
     held_count = sum(memory.remaining for memory in outbox._memories)
     assert sum(memory.bytes_held for memory in outbox._memories) <= 6144
-    assert sum(len(memory.frames) for memory in outbox._memories) <= 2 * held_count + 17, "places of lost frames pile up"
+    assert sum(len(memory.frames) for memory in outbox._memories) <= 2 * held_count + 17, (
+        "places of lost frames pile up"
+    )
     lost = [entry[1] for entry in listener.given_up]
     assert [number for number in lost if number in trend] == trend[:-held_count], "not the oldest"
     assert sorted(lost + [key[1] for key in held(outbox)]) == record + trend

@@ -155,7 +155,9 @@ def check_envelope(item):
     assert cbor.encode(["Encrypt0", unhex(item["protected"]), unhex(item["external"])]) == unhex(item["structure"])
     raw = unhex(item["envelope"])
     headers, ciphertext = cose.open_envelope(raw, (5,))
-    assert ccm.Ccm(unhex(item["key"])).open(headers[5], unhex(item["structure"]), ciphertext) == unhex(item["plaintext"])
+    assert ccm.Ccm(unhex(item["key"])).open(headers[5], unhex(item["structure"]), ciphertext) == unhex(
+        item["plaintext"]
+    )
     assert cose.seal_envelope(((5, headers[5]),), ciphertext) == raw
 
 
