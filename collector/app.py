@@ -81,6 +81,7 @@ def run(config_path: Path) -> None:
         ConfigError: something that a person has to put right.
     """
     config = load_config(config_path)
+    os.umask(0o077)
     logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
 
     async def until_told() -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collector.ledger import ChainKey
+from collector.private import FILE_MODE, make_file, make_folder
 from collector.segments import (
     Damage,
     SegmentHeader,
@@ -73,7 +74,7 @@ class _Shelf:
 
     def _open_last(self) -> None:
         made = not self.directory.is_dir()
-        self.directory.mkdir(parents=True, exist_ok=True)
+        make_folder(self.directory)
         self.created = made
         segments = sorted(self.directory.glob("*.seg"))
         for path in segments[-2:]:
@@ -116,7 +117,7 @@ class _Shelf:
         ):  # abandoned after a failed sync; evidence, so it stays. "_" sorts behind the first one's "."
             path = self.directory / f"{number:012d}_{again}.seg"
             again += 1
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         self.length_bytes = 0
         self.created = True
         # The link into a gap is not known to anybody: a gap names only the one that leads out of it.
@@ -144,8 +145,8 @@ class Archive:
         """
         self.root = root
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            make_folder(root)
+            self._lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
             raise ConfigError(f"{root}: {error.strerror}; name a data folder that the collector may write") from error
         try:
@@ -234,8 +235,9 @@ class Archive:
         """
         directory = self.root / gateway_id
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            make_folder(directory)
             beside = directory / "state.cose.new"
+            make_file(beside)
             with beside.open("wb") as file:
                 file.write(state)
                 file.flush()

@@ -36,7 +36,8 @@ def export(config_path: Path, form: str, out: TextIO, node: bytes | None = None)
         form: "csv" or "senml".
 
     Raises:
-        ConfigError: no configuration or no database.
+        ConfigError: no configuration.
+        Unavailable: nothing is stored yet.
     """
     room = ReadingRoom(load_config(config_path).database)
     try:

@@ -130,9 +130,11 @@ class Report:
         for chain in self.chains:
             state = "intact" if chain.is_intact else "NOT INTACT"
             end = f", confirmed to {chain.confirmed_to}" if chain.confirmed_to else ", its end is not confirmed"
+            numbers = f"{chain.first} to {chain.last}" if 0 < chain.first <= chain.last else "empty"
+            opaque = f" ({chain.opaque_frames} opaque: kept as they came, not read)" if chain.opaque_frames else ""
             lines.append(
-                f"  {chain.gateway} {chain.lane:<6} {chain.instance}: {chain.first} to {chain.last}, {chain.batches} batches, "
-                f"{chain.frames} frames, {chain.readings} readings, {chain.own_readings} of its own: {state}{end}"
+                f"  {chain.gateway} {chain.lane:<6} {chain.instance}: {numbers}, {chain.batches} batches, "
+                f"{chain.frames} frames{opaque}, {chain.readings} readings, {chain.own_readings} of its own: {state}{end}"
             )
             lines += [
                 f"    gap {first} to {last}, signed: {('evicted', 'damaged')[reason] if reason < 2 else reason}"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,9 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from collector.config import check_gateway_id
 from gateway_agent.errors import ConfigError
+from gateway_agent.wire.signer import load_public
 
 _TEMPLATE = """\
 # The city end of startcity. Paths are relative to this file.
@@ -22,7 +25,7 @@ data = "data"                # collector.sqlite and archive/
 # overdue_s = 60             # a lane this long behind its gateway's signed state is shown as cut off
 
 [broker]                     # the city's MQTT broker
-host = "{host}"
+host = {host}
 port = {port}
 # username = "collector"
 # password_file = "broker.password"
@@ -43,7 +46,7 @@ folder = ""                  # "" = the shipped ones
 _GATEWAY = """\
 [[gateway]]
 id = "{id}"
-key = "{key}"
+key = {key}
 """
 
 _GATEWAY_EXAMPLE = """\
@@ -62,30 +65,49 @@ class Made(NamedTuple):
 
 
 def init(
-    directory: Path, host: str = "127.0.0.1", port: int = 1883, gateways: tuple[tuple[str, str], ...] = ()
+    directory: Path, host: str = "127.0.0.1", port: int = 1883, gateways: tuple[tuple[str, Path], ...] = ()
 ) -> Made:
     """Make key, public key and configuration in a directory. Never overwrites anything.
 
     Args:
-        gateways: (gateway id, path of its public key as it shall stand in the file).
+        gateways: (gateway id, file with its public key, from where the caller stands).
 
     Raises:
-        ConfigError: one of the files is there already, or the directory cannot be written.
+        ConfigError: one of the files is there already, a gateway's id or key is none, or the directory cannot be written.
     """
     made = Made(directory / "collector.toml", directory / "collector.pem", directory / "collector.pub.pem")
     there = [path for path in made if path.exists()]
     if there:
         raise ConfigError(f"{there[0]} exists already; move it away or choose another directory")
     key = Ed25519PrivateKey.generate()
-    blocks = "\n".join(_GATEWAY.format(id=gateway_id, key=path) for gateway_id, path in gateways) or _GATEWAY_EXAMPLE
+    blocks = "\n".join(_block(directory, gateway_id, path) for gateway_id, path in gateways) or _GATEWAY_EXAMPLE
+    ids = [gateway_id for gateway_id, _ in gateways]
+    if len(set(ids)) < len(ids):
+        raise ConfigError("--gateway: one id is given twice; give each gateway once")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _write(made.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
         _write(made.public_key, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
-        _write(made.config, _TEMPLATE.format(host=host, port=port, gateways=blocks).encode(), 0o644)
+        _write(made.config, _TEMPLATE.format(host=json.dumps(host), port=port, gateways=blocks).encode(), 0o644)
     except OSError as error:
         raise ConfigError(f"{directory}: {error.strerror}; choose a directory that you may write") from error
     return made
+
+
+def _block(directory: Path, gateway_id: str, public_key: Path) -> str:
+    """A gateway's lines. The file's paths are relative to the file, so a key elsewhere stands there with its whole path."""
+    if (reason := check_gateway_id(gateway_id)) is not None:
+        raise ConfigError(f"--gateway {gateway_id}={public_key}: the id is {reason}")
+    try:
+        load_public(public_key)
+    except ConfigError as error:
+        raise ConfigError(
+            f"--gateway {gateway_id}: {error}; name the gateway.pub.pem that `startcity gateway init` made there"
+        ) from error
+    whole, beside = public_key.resolve(), directory.resolve()
+    place = whole.relative_to(beside) if whole.is_relative_to(beside) else whole
+    # TOML's basic strings have the escapes of JSON's.
+    return _GATEWAY.format(id=gateway_id, key=json.dumps(str(place), ensure_ascii=False))
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

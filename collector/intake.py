@@ -15,6 +15,7 @@ once a second a lane, because each makes the gateway send again.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -42,8 +43,13 @@ CONTENT_BATCH = 65001
 CONTENT_GAP = 65004
 REISSUE_MS = 1_000
 PROMISE_REISSUE_MS = 5_000
+# Anybody who may publish can make names up, so only so many are named, and each is written down only twice a day.
+FOREIGN_NAMED_MAX = 64
+FOREIGN_NOTED_MS = 12 * 3_600_000
+FOREIGN_EVENT = "foreign_gateway"
 
 _LANES = {lane.word: lane for lane in Lane}
+_GATEWAY_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 class Outgoing(NamedTuple):
@@ -62,6 +68,7 @@ class _Taken(NamedTuple):
     receipts: set[ChainKey]
     reissues: set[ChainKey]
     states: dict[str, bytes]
+    foreign: set[str]
 
 
 class Intake:
@@ -86,6 +93,7 @@ class Intake:
         self._unmet_since_ms: dict[ChainKey, int] = {}
         self._overdue: set[ChainKey] = set()
         self._reissued_ms: dict[ChainKey, int] = {}
+        self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)
 
@@ -99,12 +107,13 @@ class Intake:
         Raises:
             Unavailable: archive or store refuse. Nothing of the group counts.
         """
-        taken = _Taken(Group(), [], set(), set(), {})
+        taken = _Taken(Group(), [], set(), set(), {}, set())
         if refused:
             taken.group.count("inbox_full", refused)
         try:
             for message in messages:
                 self._take_message(message, taken, wall_ms)
+            self._note_foreign(taken, monotonic_ms, wall_ms)
             self._check_promises(taken, monotonic_ms, wall_ms)
             self._archive.append(taken.items)
             for gateway_id, state in taken.states.items():
@@ -124,6 +133,7 @@ class Intake:
         except BaseException:
             self._ledger = Ledger(self._store.branches())
             self._promises = self._store.promises()
+            self._foreign_noted_ms = dict.fromkeys(self._foreign_noted_ms)
             raise
         due = {
             key for key in taken.reissues
@@ -162,6 +172,8 @@ class Intake:
         public_key = self._gateways.get(gateway_id)
         if public_key is None:
             group.count("foreign_gateway")
+            if _GATEWAY_ID.fullmatch(gateway_id):
+                taken.foreign.add(gateway_id)
             return
         try:
             if word == "state":
@@ -173,6 +185,23 @@ class Intake:
         except WireError as error:
             group.count(error.name)
             LOG.warning("%s: %s", message.topic, error)
+
+    def _note_foreign(self, taken: _Taken, monotonic_ms: int, wall_ms: int) -> None:
+        """Somebody delivers whom nobody listed, most likely a gateway that was forgotten: named once in the log, and kept for `show`."""
+        for gateway_id in sorted(taken.foreign):
+            if gateway_id not in self._foreign_noted_ms:
+                if len(self._foreign_noted_ms) >= FOREIGN_NAMED_MAX:
+                    continue
+                self._foreign_noted_ms[gateway_id] = None
+                LOG.warning(
+                    "%s delivers and is not listed: add a [[gateway]] block with its public key, or check the id",
+                    gateway_id,
+                )
+            noted_ms = self._foreign_noted_ms[gateway_id]
+            if noted_ms is None or monotonic_ms - noted_ms >= FOREIGN_NOTED_MS:
+                self._foreign_noted_ms[gateway_id] = monotonic_ms
+                detail = "it delivers and is not listed"
+                taken.group.events.append(Event(wall_ms, gateway_id, None, FOREIGN_EVENT, detail))
 
     def _take_signed(
         self, gateway_id: str, lane: Lane, payload: bytes, public_key: Ed25519PublicKey, taken: _Taken, wall_ms: int

@@ -33,10 +33,11 @@ CONNECT_TIMEOUT_S = 5.0
 BACKOFF_S_MIN = 0.2
 BACKOFF_S_MAX = 30.0
 
+# What the library has to say we say ourselves, in words. Its modules' own loggers are children of "gmqtt".
+_SILENCE = logging.CRITICAL + 1
 _quiet = logging.getLogger("startcity.collector.gmqtt")
-_quiet.setLevel(logging.CRITICAL)
-for _name in ("gmqtt.mqtt.protocol", "gmqtt.mqtt.connection"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
+for _logger in (_quiet, logging.getLogger("gmqtt")):
+    _logger.setLevel(_SILENCE)
 
 
 class _Sent(PersistentStorage):  # type: ignore[misc]
@@ -84,7 +85,8 @@ class MqttFeed:
                     "broker %s:%d: %s; next try in %.1f s",
                     self._broker.host,
                     self._broker.port,
-                    error or "no answer",
+                    # TimeoutError() has no words, and is true all the same.
+                    str(error) or "no answer",
                     backoff_s,
                 )
             finally:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from collector.ranges import Quality
 from collector.times import Anchor, OffsetWindow, ResolvedTime, TimeQuality, resolve
-from gateway_agent.errors import ConfigError
+from gateway_agent.errors import ConfigError, Unavailable
 from gateway_agent.model import Field, Value
 
 _READINGS = (
@@ -50,10 +50,11 @@ class ReadingRoom:
         """Open for reading.
 
         Raises:
-            ConfigError: there is no such database.
+            Unavailable: there is no database yet.
+            ConfigError: the file is no database of ours.
         """
         if not path.is_file():
-            raise ConfigError(f"{path}: no database yet; start the collector with: startcity collector run")
+            raise Unavailable(f"{path}: nothing is stored yet; is the collector running?")
         self.path = path
         try:
             self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)

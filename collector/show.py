@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,6 +15,7 @@ from rich.table import Table
 
 from collector.config import load_config
 from collector.export import iso, value_text
+from collector.intake import FOREIGN_EVENT, FOREIGN_NOTED_MS
 from collector.ranges import Quality
 from collector.reading_room import Reading, ReadingRoom
 from gateway_agent.model import Lane
@@ -26,11 +29,13 @@ def show(config_path: Path, as_json: bool, out: TextIO, all_names: bool = False)
     """Print the collector's view; returns True if nothing is wrong.
 
     Raises:
-        ConfigError: no configuration or no database.
+        ConfigError: no configuration.
+        Unavailable: nothing is stored yet.
     """
-    room = ReadingRoom(load_config(config_path).database)
+    config = load_config(config_path)
+    room = ReadingRoom(config.database)
     try:
-        view = collect(room)
+        view = collect(room, config.gateway_keys, time.time_ns() // 1_000_000)
     finally:
         room.close()
     if as_json:
@@ -40,8 +45,8 @@ def show(config_path: Path, as_json: bool, out: TextIO, all_names: bool = False)
     return bool(view["ok"])
 
 
-def collect(room: ReadingRoom) -> dict[str, Any]:
-    """Everything that `show` shows, ready for JSON."""
+def collect(room: ReadingRoom, listed: Collection[str], now_ms: int) -> dict[str, Any]:
+    """Everything that `show` shows, ready for JSON. `listed` are the ids of the gateways that may deliver."""
     lanes = _lanes(room)
     conflicts = room.table("SELECT count(*) AS n FROM conflict")[0]["n"]
     events = room.table(
@@ -50,8 +55,16 @@ def collect(room: ReadingRoom) -> dict[str, Any]:
     for event in events:
         event["at"] = iso(event.pop("at_ms"))
         event["lane"] = None if event["lane"] is None else Lane(event["lane"]).word
+    foreign = [
+        {"gateway": row["gateway"], "at": iso(row["at_ms"])}
+        for row in room.table(
+            f"SELECT gateway, max(at_ms) AS at_ms FROM event WHERE kind = '{FOREIGN_EVENT}'"  # noqa: S608
+            f" AND at_ms > {now_ms - 2 * FOREIGN_NOTED_MS} GROUP BY gateway ORDER BY gateway"
+        )
+        if row["gateway"] not in listed
+    ]
     return {
-        "ok": not conflicts and all(lane["chain"] == "intact" for lane in lanes),
+        "ok": not conflicts and not foreign and all(lane["chain"] == "intact" for lane in lanes),
         "nodes": _nodes(room),
         "lanes": lanes,
         "gateways": [
@@ -63,6 +76,7 @@ def collect(room: ReadingRoom) -> dict[str, Any]:
             }
             for row in room.table("SELECT * FROM gateway ORDER BY id")
         ],
+        "not_listed": foreign,
         "conflicts": conflicts,
         "counters": {row["name"]: row["count"] for row in room.table("SELECT name, count FROM counter ORDER BY name")},
         "events": events,
@@ -155,6 +169,14 @@ def _print(view: dict[str, Any], console: Console, all_names: bool) -> None:
             f"[{colour}]{', '.join(notes)}[/]",
         )  # fmt: skip
     console.print(lanes)
+    if view["not_listed"]:
+        console.print("Not listed", style="italic")
+        for row in view["not_listed"]:
+            console.print(
+                f"{row['gateway']} delivers and is not listed: add a [[gateway]] block with its public key, or check the id"
+                f" (noted {row['at']})",
+                style="red", markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
     if view["conflicts"]:
         console.print(f"[red]{view['conflicts']} conflicts: one identity came twice with other contents[/]")
     for event in view["events"]:

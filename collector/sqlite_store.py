@@ -20,6 +20,7 @@ from typing import NamedTuple
 from collector.group import Group, StagedBatch
 from collector.interned import Interned
 from collector.ledger import Branch, ChainKey
+from collector.private import FILE_MODE, make_file, make_folder
 from collector.ranges import Ranges
 from collector.schema import TABLES, VERSION
 from collector.sqlite_frames import FrameTable, Tally
@@ -50,14 +51,18 @@ class Store:
         """
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
+            # Before SQLite opens it: -wal and -shm, which hold readings too, take their mode from the database.
+            make_file(path)
+            for beside in (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                if beside.exists():
+                    beside.chmod(FILE_MODE)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA wal_autocheckpoint=4000")
             self._db.execute("PRAGMA cache_size=-65536")
             self._prepare()
-            path.chmod(0o640)
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}; name a data folder that the collector may write") from error
         except sqlite3.OperationalError as error:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from collector.chain_check import ChainChecker, ChainName
 from collector.findings import Finding
 from collector.segments import MAGIC, Damage, scan
-from gateway_agent.errors import WireError
+from gateway_agent.errors import ConfigError, WireError
 from gateway_agent.model import Lane
 from gateway_agent.wire import cbor
 from gateway_agent.wire.cose import parse_sign1
@@ -24,6 +24,24 @@ CONTENT_RECEIPT = 65002
 CONTENT_STATE = 65003
 
 Keys = Mapping[bytes, Ed25519PublicKey]
+
+
+def refuse_unsigned(file: Path) -> None:
+    """Look at a file that somebody brought as evidence, before anything is checked against it.
+
+    Raises:
+        ConfigError: it is neither a signed state nor a receipt nor a log of receipts. A wrong signature is no reason: that is a finding.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; evidence is a file with one signed state or receipt") from error
+    try:
+        is_evidence = data.startswith(MAGIC) or parse_sign1(data).content_type in (CONTENT_RECEIPT, CONTENT_STATE)
+    except WireError:
+        is_evidence = False
+    if not is_evidence:
+        raise ConfigError(f"{file}: neither a signed state nor a receipt; evidence is a file with one of them")
 
 
 class Claim(NamedTuple):
@@ -102,8 +120,8 @@ class TailChecker:
         chain = self._chains.chains.get(claim.chain)
         if chain is None or chain.report.last < claim.number:
             last = 0 if chain is None else chain.report.last
-            if chain is None and self._report.kind == "journal":
-                return  # an older instance, deleted after its receipt
+            if chain is None and self._report.kind == "journal" and self._chains.chains:
+                return  # an older instance, deleted after its receipt; a journal keeps the last segment of each lane
             finding = Finding(
                 "tail", name, offset, f"{words}: {claim.by} names number {claim.number}, what is here ends with {last}"
             )

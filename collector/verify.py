@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.chain_check import ChainChecker, Source
 from collector.findings import Finding, Report
-from collector.segments import Damage, RawEntry, SegmentHeader, decode_body, scan
-from collector.tail_check import TailChecker
+from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, decode_body, scan
+from collector.tail_check import TailChecker, refuse_unsigned
 from gateway_agent.errors import ConfigError, WireError
 
 _INSTANCE = re.compile(r"[0-9a-f]{16}")
@@ -46,18 +46,32 @@ def verify(path: Path, gateway_keys: Keys, collector_keys: Keys | None = None, e
         evidence: files that hold one signed state or receipt each.
 
     Raises:
-        ConfigError: there is nothing to check.
+        ConfigError: there is nothing to check, or it is not what it should be.
     """
-    segments = sorted(path.rglob("*.seg")) if path.is_dir() else [path] if path.is_file() else []
-    if not segments:
-        raise ConfigError(f"{path}: no segments (*.seg) here; name a gateway's journal or a collector's archive")
     root = path if path.is_dir() else path.parent
-    is_archive = any(_INSTANCE.fullmatch(segment.parent.name) for segment in segments)
+    segments = sorted(path.rglob("*.seg")) if path.is_dir() else [_one_segment(path)]
+    named = [(file, str(file)) for file in evidence]
+    for file, _ in named:
+        refuse_unsigned(file)
+    beside = [
+        (file, str(file.relative_to(root)))
+        for name in ("state.cose", "receipts.log")
+        for file in sorted(root.rglob(name))
+    ]
+    if not segments and not named and not beside:
+        raise ConfigError(f"{path}: no segments (*.seg) here; name a gateway's journal or a collector's archive")
+    # Without a segment only a collector's archive has signed states, and only a journal a log of receipts.
+    is_archive = any(_INSTANCE.fullmatch(segment.parent.name) for segment in segments) or (
+        not segments and not any(file.name == "receipts.log" for file, _ in beside)
+    )
     report = Report(str(path), "archive" if is_archive else "journal")
     checker = ChainChecker(report, gateway_keys)
     for directory, inside in groupby(segments, key=lambda segment: segment.parent):
         in_directory = list(inside)
-        headers = [_header_of(segment) for segment in in_directory]
+        try:
+            headers = [_header_of(segment) for segment in in_directory]
+        except OSError as error:
+            raise ConfigError(f"{error.filename}: {error.strerror}; check as somebody who may read it") from error
         for place, segment in enumerate(in_directory):
             void_from = _void_from(headers[place], headers[place + 1 :])
             shelf = directory.name if _SHELF.fullmatch(directory.name) else ""
@@ -65,13 +79,29 @@ def verify(path: Path, gateway_keys: Keys, collector_keys: Keys | None = None, e
             _read_segment(checker, segment, source, report)
     checker.close()
     tails = TailChecker(checker, gateway_keys, collector_keys or {})
-    for name in ("state.cose", "receipts.log"):
-        for file in sorted(root.rglob(name)):
-            tails.read(file, str(file.relative_to(root)))
-    for file in evidence:
-        tails.read(file, str(file))
+    for file, name in beside + named:
+        tails.read(file, name)
+    if not segments and not report.evidence and report.is_intact:
+        # An emptied archive must not pass because the key of what is left was not given.
+        detail = (
+            "no segment is left, and nothing that is signed here could be checked: give the public key of its signer"
+        )
+        report.problem(Finding("tail", str(path), 0, detail))
     report.chains.sort(key=lambda chain: (chain.gateway, chain.lane, chain.instance))
     return report
+
+
+def _one_segment(path: Path) -> Path:
+    """A file that somebody named. What was a segment once has at least one entry's mark, or the name of one."""
+    if path.name == "receipts.log":
+        raise ConfigError(f"{path}: a journal's log of receipts, no segment; name the journal's folder")
+    try:
+        is_segment = path.suffix == ".seg" or MAGIC in path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name a file or folder that you may read") from error
+    if not is_segment:
+        raise ConfigError(f"{path}: neither a segment nor a folder; name a gateway's journal or a collector's archive")
+    return path
 
 
 def _void_from(header: SegmentHeader | None, later: list[SegmentHeader | None]) -> int | None:

@@ -27,4 +27,12 @@ class ProfileError(Exception):
 
 
 class SettingError(Exception):
-    """A setting that was given for a node does not fit its profile. The text says what would."""
+    """A setting that was given for a node does not fit its profile. The text says what would.
+
+    Text and values are kept apart as well, so that the command line can say it in the reader's language.
+    """
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template.format(**values))
+        self.template = template
+        self.values = values

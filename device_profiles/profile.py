@@ -129,17 +129,28 @@ class Setting:
             SettingError: another type than the default's, or out of bounds.
         """
         wanted = type(self.default)
+        if wanted is bool and isinstance(value, str) and value.lower() in ("true", "false"):
+            value = value.lower() == "true"
         is_whole_for_float = wanted is float and type(value) is int
         if type(value) is not wanted and not is_whole_for_float:
-            word = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[wanted]
-            raise SettingError(f"setting {self.name}: write {word}, such as {self.default!r}, not {value!r}")
+            raise _wrong_kind(wanted, self.name, _as_typed(self.default), _as_typed(value))
         assert isinstance(value, bool | int | float | str)
         if isinstance(value, int | float) and not isinstance(value, bool):
             unit = f" {self.unit}" if self.unit else ""
             if self.minimum is not None and not value >= self.minimum:
-                raise SettingError(f"setting {self.name}: {value} is too small, write {self.minimum}{unit} or more")
+                raise SettingError(
+                    "setting {name}: {given} is too small, write {least} or more.",
+                    name=self.name,
+                    given=value,
+                    least=f"{self.minimum}{unit}",
+                )
             if self.maximum is not None and not value <= self.maximum:
-                raise SettingError(f"setting {self.name}: {value} is too large, write {self.maximum}{unit} or less")
+                raise SettingError(
+                    "setting {name}: {given} is too large, write {most} or less.",
+                    name=self.name,
+                    given=value,
+                    most=f"{self.maximum}{unit}",
+                )
         return value
 
 
@@ -177,7 +188,12 @@ class Profile:
         for name, value in (settings_overrides or {}).items():
             if name not in self.settings:
                 known = ", ".join(sorted(self.settings)) or "none"
-                raise SettingError(f"setting {name}: profile {self.id} does not have it; it has: {known}")
+                raise SettingError(
+                    "setting {name}: profile {profile} does not have it; it has: {known}.",
+                    name=name,
+                    profile=self.id,
+                    known=known,
+                )
             settings[name] = self.settings[name].check(value)
         rows = [measurement for measurement in self.measurements.values() if not measurement.is_own]
         return {
@@ -188,6 +204,24 @@ class Profile:
             "settings": settings,
             "measurements": {m.name: [m.unit, KIND_LETTERS[m.kind], m.exponent, m.lane, m.deadline_s] for m in rows},
         }
+
+
+def _wrong_kind(wanted: type, name: str, example: str, given: str) -> SettingError:
+    """Whole sentences, because a language may not be put together from words."""
+    if wanted is bool:
+        template = "setting {name}: write true or false, such as {example}, not {given}."
+    elif wanted is int:
+        template = "setting {name}: write a whole number, such as {example}, not {given}."
+    elif wanted is float:
+        template = "setting {name}: write a number, such as {example}, not {given}."
+    else:
+        template = "setting {name}: write text, such as {example}, not {given}."
+    return SettingError(template, name=name, example=example, given=given)
+
+
+def _as_typed(value: object) -> str:
+    """A value as a person writes it: `false`, not `False`."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def mantissa_of(value: int | float, exponent: int) -> int | None:

@@ -35,6 +35,7 @@ from gateway_agent.control.acknowledgements import Acknowledgements, DownNonces
 from gateway_agent.control.answering import Answering
 from gateway_agent.control.command_files import CommandFiles
 from gateway_agent.control.commands import Commands, read_result
+from gateway_agent.errors import ConfigError
 from gateway_agent.journal import Journal, JournalLimits, StoredBatch
 from gateway_agent.links.mqtt_link import MqttLink
 from gateway_agent.model import GatewayId, Kid, Lane, LaneHead, NodeId, Pack, SealedBatch
@@ -85,7 +86,12 @@ class Gateway:
         self.sleeping_profiles = {profile.id for profile in profiles.values() if profile.power_source == "battery"}
         nodes_endpoint = make_endpoint(config, "nodes_broker", config.nodes_broker, f"sc-{self.id}-nodes", GATHER_MS)
         city_endpoint = make_endpoint(config, "city_broker", city, f"sc-{self.id}")
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{data}: cannot be the data folder ({error.strerror}); correct `data` in [gateway]"
+            ) from error
         self.registry = Registry.open(data / "registry.sqlite")
         limits = JournalLimits(config.journal.bytes_max, config.journal.segment_bytes)
         self.journal = journal = Journal.open(data / "journal", self.id, limits, sign_gap=self.sign_gap)

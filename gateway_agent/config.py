@@ -8,7 +8,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -177,7 +177,10 @@ def parse_config(text: str, path: Path) -> Config:
             " where there is no collector"
         )
     if file.journal.segment_bytes * 8 > file.journal.bytes_max:
-        raise ConfigError(f"{path}: [journal] segment_bytes must be at most an eighth of bytes_max")
+        raise ConfigError(
+            f"{path}: [journal] segment_bytes must be at most an eighth of bytes_max: write "
+            f"{file.journal.bytes_max // 8} or less, or bytes_max = {file.journal.segment_bytes * 8} or more"
+        )
     return Config(path=path, **{name: getattr(file, name) for name in _File.__struct_fields__})
 
 
@@ -209,4 +212,19 @@ def _say(message: str) -> str:
         return f"section [{missing[1]}] is missing"
     if missing:
         return f"[{section}] {missing[1]} is missing"
-    return f"[{section}] {key}: {problem[:1].lower()}{problem[1:].replace('`', '')}"
+    said = f"[{section}] {key}: {problem[:1].lower()}{problem[1:].replace('`', '')}"
+    allowed = _allowed(section, key)
+    if allowed:
+        return f"{said}; write one of {', '.join(allowed)}"
+    if problem.startswith("Expected `int`"):
+        return f"{said}; write the number without quotes"
+    return said
+
+
+def _allowed(section: str, key: str) -> list[str]:
+    """The words that a key may have, quoted as TOML wants them; empty where it is no choice."""
+    types = {item.name: item.type for item in msgspec.structs.fields(_File)}
+    if section not in types:
+        return []
+    found = {item.name: item.type for item in msgspec.structs.fields(types[section])}.get(key)
+    return [f'"{word}"' for word in get_args(found)] if get_origin(found) is Literal else []

@@ -19,7 +19,8 @@ _config = click.option(
 def collector() -> None:
     """The city end: verify what gateways send, store each reading exactly once, give receipts.
 
-    Exit codes: 0 done; 1 done, and something is wrong with the data (`show`); 2 a setting has to be changed.
+    Exit codes: 0 done; 1 done, and something is wrong with the data (`show`); 2 a setting has to be changed;
+    3 nothing is stored yet (`show`, `export`).
     """
 
 
@@ -29,8 +30,10 @@ def collector() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The city's MQTT broker.")
 @click.option("--port", type=click.IntRange(1, 65535), default=1883, show_default=True, help="Its port.")
 @click.option(
-    "--gateway", "gateways", multiple=True, metavar="ID=PUBLIC.PEM", help="A gateway that may deliver; may be repeated."
-)
+    "--gateway", "gateways", multiple=True, metavar="ID=PUBLIC.PEM",
+    help="A gateway that may deliver, and the file with its public key, from where you stand; may be repeated. "
+    "It is written relative to --dir if it lies in there, else with its whole path.",
+)  # fmt: skip
 def init(directory: Path, host: str, port: int, gateways: tuple[str, ...]) -> None:
     """Make the collector's key and a configuration. Never overwrites anything.
 
@@ -38,8 +41,9 @@ def init(directory: Path, host: str, port: int, gateways: tuple[str, ...]) -> No
 
     \b
     Examples:
-      startcity collector init --dir /etc/startcity
+      startcity collector init --dir /etc/startcity-collector
       startcity collector init --host broker.city --port 8883 --gateway piacenza-01=piacenza-01.pub.pem
+      startcity collector init --dir col --gateway gw1=gw/gateway.pub.pem
     """
     from collector.init import init as make  # noqa: PLC0415  (keeps `startcity --help` quick)
 
@@ -48,7 +52,7 @@ def init(directory: Path, host: str, port: int, gateways: tuple[str, ...]) -> No
         gateway_id, equals, key = text.partition("=")
         if not equals or not key:
             raise click.BadParameter(f"{text!r}: write ID=PUBLIC.PEM", param_hint="--gateway")
-        pairs.append((gateway_id, key))
+        pairs.append((gateway_id, Path(key)))
     made = make(directory, host, port, tuple(pairs))
     click.echo(f"{made.config}\n{made.key} (secret)\n{made.public_key} (for every gateway)")
 
@@ -60,7 +64,7 @@ def run(config_path: Path) -> None:
 
     \b
     Examples:
-      startcity collector run --config /etc/startcity/collector.toml
+      startcity collector run --config /etc/startcity-collector/collector.toml
     """
     from collector.app import run as run_app  # noqa: PLC0415
 
@@ -74,7 +78,8 @@ def run(config_path: Path) -> None:
 def show(config_path: Path, as_json: bool, all_names: bool) -> None:
     """Nodes, last readings, lanes, and whatever is wrong. Works beside a running collector.
 
-    Exit code 1 if a chain is behind, has a gap, is forked or unreadable, or a reading came with two contents.
+    Exit code 1 if a chain is behind, has a gap, is forked or unreadable, a reading came with two contents, or a gateway delivers
+    that is not listed.
 
     \b
     Examples:

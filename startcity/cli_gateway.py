@@ -62,6 +62,27 @@ def init(
       startcity gateway init --id piacenza-01 --config /etc/startcity/gateway.toml \\
         --data /var/lib/startcity --city-broker broker.example.org:8883
     """
+    from gateway_agent.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        _init(gateway_id, config, data, _address(nodes_broker), _address(city_broker), collector_key, no_collector)
+    except OSError as error:
+        where = error.filename or config.parent
+        raise ConfigError(
+            f"{where}: {error.strerror}: choose folders that you may write, or run this as the service's user "
+            "(`sudo -u startcity`)"
+        ) from error
+
+
+def _init(
+    gateway_id: str,
+    config: Path,
+    data: str,
+    nodes_broker: Address,
+    city_broker: Address,
+    collector_key: str,
+    no_collector: bool,
+) -> None:
     from gateway_agent.config import load_config, parse_config  # noqa: PLC0415
     from gateway_agent.errors import ConfigError  # noqa: PLC0415
     from gateway_agent.registry import Registry  # noqa: PLC0415
@@ -71,7 +92,7 @@ def init(
     is_new_config = not config.exists()
     if is_new_config:
         end = None if no_collector else collector_key
-        text = gateway_toml(gateway_id, data, _address(nodes_broker), _address(city_broker), end)
+        text = gateway_toml(gateway_id, data, nodes_broker, city_broker, end)
         settings = parse_config(text, config)
     else:
         settings = load_config(config)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from gateway_agent.wire.keys import derive_root
 from startcity.secrets_in import read_password
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
-from tools.node_files import Broker, Wifi, node_config, read_master, write_node_files
+from tools.node_files import Broker, Wifi, check_owner, node_config, read_master, write_node_files
 from tools.node_id import parse_node_id
 from tools.roots_file import read_roots
 from tools.vault import MASTER_BYTES, Vault
@@ -113,25 +115,42 @@ def add(
         generation,
         log,
     )
-    # The order survives a power cut: whoever holds the key last (the gateway) never has one that the others lack.
+    check_owner(out, node_id)
     master = read_master(out)
-    if vault is not None:
-        master, _is_new = Vault.open(vault).add(node_id, profile=profile.id, name=name, place=place, master=master)
-    elif master is None:
+    opened = Vault.open(vault) if vault is not None else None
+    if master is None and opened is not None and node_id in (kept := opened.nodes()):
+        master = bytes.fromhex(kept[node_id].master)
+    if master is None:
         master = os.urandom(MASTER_BYTES)
+    root = derive_root(master, generation)
+    if gateway is not None:
+        _check_registered(gateway, node_id, generation, root, replace)
+    # The order survives a power cut: whoever holds the key last (the gateway) never has one that the others lack.
+    if opened is not None:
+        opened.add(node_id, profile=profile.id, name=name, place=place, master=master)
     write_node_files(out, files, master)
     click.echo(say("{folder}: config.json and key.bin are ready, mode 0600.", folder=out))
     if gateway is not None:
-        root = derive_root(master, generation)
         _register(gateway, node_id, profile.id, generation, root, name, place, replace)
         said = say("Node {node} is registered at {gateway}.", node=node_id.hex(), gateway=gateway.gateway.id)
         click.echo(said)
     else:
-        click.echo(say("No gateway knows the node yet: `startcity vault roots`, then `startcity node import` there."))
-    if vault is None:
+        hand_over = ["startcity", "vault", "roots", node_id.hex(), "--vault", str(vault)]
+        hand_over += ["--generation", str(generation), "--out", "roots.json"]
+        take = "startcity node import roots.json --config gateway.toml"
         click.echo(
-            say("No vault has the master: keep it with `startcity vault add ID --key {file}`.", file=out / "key.bin")
+            say(
+                "No gateway knows the node yet: `{roots}`, then at the gateway `{take}`.",
+                roots=shlex.join(hand_over),
+                take=take,
+            )
         )
+    if vault is None:
+        keep = ["startcity", "vault", "add", node_id.hex(), "--vault", "vault", "--profile", profile.id]
+        keep += ["--key", str(out / "key.bin")]
+        # `vault init` keeps a vault that is there, so the line works in both cases.
+        command = f"startcity vault init vault && {shlex.join(keep)}"
+        click.echo(say("No vault has the master: keep it with `{command}`.", command=command))
     click.echo(
         say(
             "On the board: copy both files beside main.py (docs/install-node-by-hand.md), then delete {folder}.",
@@ -158,10 +177,12 @@ def import_(file: Path, config: Path, replace: bool) -> None:
     roots = read_roots(file)
     for entry in roots.nodes:
         _profile(entry.profile, gateway)
+        root = bytes.fromhex(entry.root)
+        _check_registered(gateway, NodeId(bytes.fromhex(entry.node)), roots.generation, root, replace)
     for entry in roots.nodes:
         node_id, root = NodeId(bytes.fromhex(entry.node)), bytes.fromhex(entry.root)
         _register(gateway, node_id, entry.profile, roots.generation, root, entry.name, entry.place, replace)
-    click.echo(say("{count} nodes are registered at {gateway}.", count=len(roots.nodes), gateway=gateway.gateway.id))
+    click.echo(say("Nodes registered at {gateway}: {count}.", count=len(roots.nodes), gateway=gateway.gateway.id))
     click.echo(say("Delete {file} now: it holds keys.", file=file))
 
 
@@ -195,7 +216,7 @@ def list_(config: Path, as_json: bool) -> None:
         return
     for n in nodes:
         click.echo(f"{n.node_id.hex()}  {n.profile:<24} {n.generation:>3}  {n.name:<20} {n.place}".rstrip())
-    click.echo(say("{count} nodes.", count=len(nodes)), err=True)
+    click.echo(say("Nodes: {count}.", count=len(nodes)), err=True)
 
 
 def _profile(profile_id: str, gateway: Config | None) -> Profile:
@@ -232,7 +253,14 @@ def _wifi(ssid: str, password_file: Path | None, is_open: bool) -> Wifi:
                 ssid=ssid,
             )
         )
-    return Wifi(ssid, password)
+    return Wifi(ssid, _one_line(password, password_file))
+
+
+def _one_line(password: str, file: Path | None) -> str:
+    """A second line is a note or another password: neither was meant to go to the board."""
+    if file is not None and "\n" in password:
+        raise ConfigError(say("{file} has more than one line: leave the password alone in it.", file=file))
+    return password
 
 
 def _broker(
@@ -242,10 +270,38 @@ def _broker(
         host = gateway.nodes_broker.host if gateway is not None else None
         if host is None or _is_loopback(host):
             raise ConfigError(say("Write --mqtt-host: the gateway's name or address in the network of the nodes."))
+    elif _is_loopback(host):
+        click.echo(
+            say("--mqtt-host {host} is the board itself: right for a simulated node, never for a board.", host=host),
+            err=True,
+        )
+    else:
+        _check_host(host)
     if port is None:
         port = gateway.nodes_broker.port if gateway is not None else 1883
-    password = read_password(password_file, "STARTCITY_MQTT_PASSWORD", None) if user is not None else None
-    return Broker(host, port, user, password)
+    if user is None:
+        return Broker(host, port, None, None)
+    password = read_password(password_file, "STARTCITY_MQTT_PASSWORD", None)
+    if not password:
+        raise ConfigError(
+            say("--mqtt-user {user} needs a password: --mqtt-password-file or STARTCITY_MQTT_PASSWORD.", user=user)
+        )
+    return Broker(host, port, user, _one_line(password, password_file))
+
+
+def _check_host(host: str) -> None:
+    """A name or an address alone: the node gives it to its resolver as it stands."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", host):
+            raise ConfigError(
+                say(
+                    "--mqtt-host {host}: write only a name or an address, such as 192.0.2.10; no mqtt://, no path, and "
+                    "the port goes into --mqtt-port.",
+                    host=host,
+                )
+            ) from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -261,6 +317,29 @@ def _registry(gateway: Config) -> Registry:
             say("{folder} does not exist: make the gateway with `startcity gateway init` first.", folder=gateway.data)
         )
     return Registry.open(gateway.data / "registry.sqlite")
+
+
+def _check_registered(gateway: Config, node_id: NodeId, generation: int, root: bytes, replace: bool) -> None:
+    """Refuse before anything is written what the registry would refuse, or what would give two nodes one key."""
+    with _registry(gateway) as registry:
+        nodes = registry.nodes()
+    for n in nodes:
+        if n.node_id != node_id and n.root == root:
+            raise ConfigError(
+                say(
+                    "This key is the key of node {other} already: each node needs its own, choose another --out folder.",
+                    other=n.node_id.hex(),
+                )
+            )
+        if (n.node_id, n.generation) == (node_id, generation) and n.root != root and not replace:
+            raise ConfigError(
+                say(
+                    "Node {node} is registered with another key of generation {generation}: give its own key (--vault, "
+                    "or the --out folder with its key.bin), or say --replace if the node has a new one.",
+                    node=node_id.hex(),
+                    generation=generation,
+                )
+            )
 
 
 def _register(

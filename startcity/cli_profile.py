@@ -60,7 +60,7 @@ def check(profile_id: str | None, check_all: bool, folder: Path | None, as_json:
         for mistake in mistakes:
             click.echo(str(mistake), err=True)
         counts = {"profiles": len(profiles), "captures": captures_count, "mistakes": len(mistakes)}
-        click.echo(say("{profiles} profiles and {captures} captures read, {mistakes} mistakes.", **counts))
+        click.echo(say("Profiles read: {profiles}; captures: {captures}; mistakes: {mistakes}.", **counts))
     sys.exit(1 if mistakes else 0)
 
 
@@ -69,7 +69,7 @@ def check(profile_id: str | None, check_all: bool, folder: Path | None, as_json:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @lang_option
 def list_(folder: Path | None, as_json: bool) -> None:
-    """List the profiles: id, version and name.
+    """List the profiles: id, version and name. Exit code 1 if there is none.
 
     \b
     Examples:
@@ -77,12 +77,16 @@ def list_(folder: Path | None, as_json: bool) -> None:
       startcity profile list --lang it
     """
     profiles = load_profiles(folder).values()
+    if not profiles:
+        advice = say("{folder} has no profiles: each is a folder with a profile.toml in it.", folder=folder)
+        click.echo(f"startcity: {advice}", err=True)
     if as_json:
         rows = [{"id": p.id, "version": p.version, "family": p.family, "name": _name(p)} for p in profiles]
         click.echo(json.dumps(rows, ensure_ascii=False))
-        return
-    for profile in profiles:
-        click.echo(f"{profile.id:<28} {profile.version:>3}  {_name(profile)}")
+    else:
+        for profile in profiles:
+            click.echo(f"{profile.id:<28} {profile.version:>3}  {_name(profile)}")
+    sys.exit(0 if profiles else 1)
 
 
 @group.command("show")
@@ -111,7 +115,9 @@ def show(profile_id: str, folder: Path | None) -> None:
     click.echo("\n" + say("Settings"))
     for setting in profile.settings.values():
         unit = f" {setting.unit}" if setting.unit else ""
-        click.echo(f"  {setting.name} = {setting.default}{unit}  {setting.texts[language()]}")
+        # `--set` takes true and false as TOML writes them, so they are shown like that.
+        default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
+        click.echo(f"  {setting.name} = {default}{unit}  {setting.texts[language()]}")
 
 
 def _line_of(measurement: Measurement) -> str:

@@ -92,7 +92,7 @@ def roots(nodes: tuple[str, ...], vault: Path, generation: int, out: Path) -> No
     write_roots(out, generation, entries)
     click.echo(
         say(
-            "{file}: {count} roots of generation {generation}, mode 0600.",
+            "{file}, mode 0600. Roots of generation {generation}: {count}.",
             file=out,
             count=len(entries),
             generation=generation,

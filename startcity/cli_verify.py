@@ -29,7 +29,7 @@ def verify(
     PATH is the journal's folder, the archive's folder, a part of it, or one segment. Says what was proved and what was not.
 
     Exit codes: 0 everything is intact; 1 something is not, and the first problems are listed with file and position;
-    2 a key or path is not what it should be.
+    2 a key, a path or evidence is not what it should be, or there is nothing to check.
 
     \b
     Examples:

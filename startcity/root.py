@@ -62,7 +62,9 @@ class LazyGroup(TranslatedGroup):
             exit_code = _exit_code_of(error)
             if exit_code is None:
                 raise
-            click.echo(f"startcity: {error}", err=True)
+            template = getattr(error, "template", None)
+            said = str(error) if template is None else say(template, **getattr(error, "values", {}))
+            click.echo(f"startcity: {said}", err=True)
             raise Exit(exit_code) from error
 
 

@@ -131,12 +131,116 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ),
     ("Node {node} is registered at {gateway}.", "Il nodo {node} è registrato presso {gateway}."),
     (
-        "No gateway knows the node yet: `startcity vault roots`, then `startcity node import` there.",
-        "Nessun gateway conosce ancora il nodo: `startcity vault roots`, poi là `startcity node import`.",
+        "No gateway knows the node yet: `{roots}`, then at the gateway `{take}`.",
+        "Nessun gateway conosce ancora il nodo: `{roots}`, poi presso il gateway `{take}`.",
     ),
     (
-        "No vault has the master: keep it with `startcity vault add ID --key {file}`.",
-        "Nessun caveau ha la chiave madre: custodirla con `startcity vault add ID --key {file}`.",
+        "No vault has the master: keep it with `{command}`.",
+        "Nessun caveau ha la chiave madre: custodirla con `{command}`.",
+    ),
+    (
+        "This key is the key of node {other} already: each node needs its own, choose another --out folder.",
+        "Questa chiave è già quella del nodo {other}: ogni nodo vuole la sua, scegliere un'altra cartella --out.",
+    ),
+    (
+        "Node {node} is registered with another key of generation {generation}: give its own key (--vault, or the "
+        "--out folder with its key.bin), or say --replace if the node has a new one.",
+        "Il nodo {node} è registrato con un'altra chiave della generazione {generation}: dare la sua (--vault, o la "
+        "cartella --out con il suo key.bin), o dire --replace se il nodo ne ha una nuova.",
+    ),
+    (
+        "{file} has more than one line: leave the password alone in it.",
+        "{file} ha più di una riga: lasciarvi solo la password.",
+    ),
+    (
+        "--mqtt-host {host} is the board itself: right for a simulated node, never for a board.",
+        "--mqtt-host {host} è la scheda stessa: va bene per un nodo simulato, mai per una scheda.",
+    ),
+    (
+        "--mqtt-host {host}: write only a name or an address, such as 192.0.2.10; no mqtt://, no path, and the port "
+        "goes into --mqtt-port.",
+        "--mqtt-host {host}: scrivere solo un nome o un indirizzo, per esempio 192.0.2.10; senza mqtt:// né percorso, "
+        "e la porta va in --mqtt-port.",
+    ),
+    (
+        "--mqtt-user {user} needs a password: --mqtt-password-file or STARTCITY_MQTT_PASSWORD.",
+        "--mqtt-user {user} richiede una password: --mqtt-password-file o STARTCITY_MQTT_PASSWORD.",
+    ),
+    (
+        "node id {given}: write the board's base MAC as 12 hex digits, such as aabbccddee01.",
+        "id del nodo {given}: scrivere il MAC di base della scheda, 12 cifre esadecimali, per esempio aabbccddee01.",
+    ),
+    (
+        "node id {given} is a group address: write the board's own base MAC, such as aabbccddee01.",
+        "l'id del nodo {given} è un indirizzo di gruppo: scrivere il MAC di base della scheda, per esempio aabbccddee01.",
+    ),
+    (
+        "a Wi-Fi network's name has 1 to 32 bytes: write --wifi-ssid as the access point shows it.",
+        "il nome di una rete Wi-Fi ha da 1 a 32 byte: scrivere --wifi-ssid come lo mostra il punto di accesso.",
+    ),
+    (
+        "the Wi-Fi password has characters that no access point accepts: printable ASCII only.",
+        "la password Wi-Fi ha caratteri che nessun punto di accesso accetta: solo ASCII stampabile.",
+    ),
+    (
+        "the Wi-Fi password has {count} characters: WPA takes 8 to 63, or 64 hex digits.",
+        "la password Wi-Fi ha {count} caratteri: WPA ne vuole da 8 a 63, o 64 cifre esadecimali.",
+    ),
+    (
+        "{file} is no node's configuration or is damaged: move it away.",
+        "{file} non è la configurazione di un nodo o è danneggiato: spostarlo.",
+    ),
+    (
+        "{folder} belongs to node {owner}: choose another --out folder for {node}, each node has its own key.",
+        "{folder} appartiene al nodo {owner}: scegliere un'altra cartella --out per {node}, ogni nodo ha la sua chiave.",
+    ),
+    (
+        "{folder} is not a vault: make one with `startcity vault init {folder}`.",
+        "{folder} non è un caveau: crearne uno con `startcity vault init {folder}`.",
+    ),
+    (
+        "the vault has another key for node {node}: use the vault's (`startcity node add` with --vault and a new --out "
+        "folder) and copy that one to the board.",
+        "il caveau ha un'altra chiave per il nodo {node}: usare quella del caveau (`startcity node add` con --vault e "
+        "una nuova cartella --out) e copiarla sulla scheda.",
+    ),
+    (
+        "the vault has this key for node {other} already: each node needs its own, so give {node} a new --out folder, "
+        "or no --key.",
+        "il caveau ha già questa chiave per il nodo {other}: ogni nodo vuole la sua, quindi dare a {node} una nuova "
+        "cartella --out, o nessun --key.",
+    ),
+    (
+        "setting {name}: write true or false, such as {example}, not {given}.",
+        "impostazione {name}: scrivere true o false, per esempio {example}, non {given}.",
+    ),
+    (
+        "setting {name}: write a whole number, such as {example}, not {given}.",
+        "impostazione {name}: scrivere un numero intero, per esempio {example}, non {given}.",
+    ),
+    (
+        "setting {name}: write a number, such as {example}, not {given}.",
+        "impostazione {name}: scrivere un numero, per esempio {example}, non {given}.",
+    ),
+    (
+        "setting {name}: write text, such as {example}, not {given}.",
+        "impostazione {name}: scrivere un testo, per esempio {example}, non {given}.",
+    ),
+    (
+        "setting {name}: {given} is too small, write {least} or more.",
+        "impostazione {name}: {given} è troppo piccolo, scrivere {least} o più.",
+    ),
+    (
+        "setting {name}: {given} is too large, write {most} or less.",
+        "impostazione {name}: {given} è troppo grande, scrivere {most} o meno.",
+    ),
+    (
+        "setting {name}: profile {profile} does not have it; it has: {known}.",
+        "impostazione {name}: il profilo {profile} non ce l'ha; ha: {known}.",
+    ),
+    (
+        "{folder} has no profiles: each is a folder with a profile.toml in it.",
+        "{folder} non ha profili: ognuno è una cartella con un profile.toml.",
     ),
     (
         "On the board: copy both files beside main.py (docs/install-node-by-hand.md), then delete {folder}.",
@@ -146,14 +250,14 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "Register the nodes of a file that `startcity vault roots` has made.",
         "Registra i nodi di un file creato da `startcity vault roots`.",
     ),
-    ("{count} nodes are registered at {gateway}.", "{count} nodi sono registrati presso {gateway}."),
+    ("Nodes registered at {gateway}: {count}.", "Nodi registrati presso {gateway}: {count}."),
     ("Delete {file} now: it holds keys.", "Cancellare ora {file}: contiene chiavi."),
     (
         "List the nodes that a gateway knows, without their keys.",
         "Elenca i nodi che un gateway conosce, senza le chiavi.",
     ),
     ("Print one JSON object.", "Stampa un oggetto JSON."),
-    ("{count} nodes.", "{count} nodi."),
+    ("Nodes: {count}.", "Nodi: {count}."),
     ("There is no profile {profile}. Known: {known}.", "Non c'è un profilo {profile}. Quelli noti: {known}."),
     (
         "--set {given}: write NAME=VALUE, such as --set interval_s=60.",
@@ -220,8 +324,8 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "{file} esiste già: spostarlo, o scegliere un altro file.",
     ),
     (
-        "{file}: {count} roots of generation {generation}, mode 0600.",
-        "{file}: {count} chiavi della generazione {generation}, permessi 0600.",
+        "{file}, mode 0600. Roots of generation {generation}: {count}.",
+        "{file}, permessi 0600. Chiavi della generazione {generation}: {count}.",
     ),
     (
         "Carry it to the gateway, run `startcity node import` there, and delete it.",
@@ -244,10 +348,13 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ("Print one JSON object: profiles, captures, errors.", "Stampa un oggetto JSON: profiles, captures, errors."),
     ("Give a profile or --all, not both.", "Indicare un profilo o --all, non entrambi."),
     (
-        "{profiles} profiles and {captures} captures read, {mistakes} mistakes.",
-        "Letti {profiles} profili e {captures} catture, {mistakes} errori.",
+        "Profiles read: {profiles}; captures: {captures}; mistakes: {mistakes}.",
+        "Profili letti: {profiles}; catture: {captures}; errori: {mistakes}.",
     ),
-    ("List the profiles: id, version and name.", "Elenca i profili: id, versione e nome."),
+    (
+        "List the profiles: id, version and name. Exit code 1 if there is none.",
+        "Elenca i profili: id, versione e nome. Codice d'uscita 1 se non ce n'è nessuno.",
+    ),
     (
         "Show a profile: what the device measures, and what can be set.",
         "Mostra un profilo: che cosa misura il dispositivo e che cosa si può impostare.",

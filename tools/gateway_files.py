@@ -72,11 +72,15 @@ data = {_quoted(data)}                     # registry.sqlite and journal/
 [nodes_broker]                     # where the nodes' frames arrive
 host = {_quoted(nodes_broker.host)}
 port = {nodes_broker.port}
+# tls_ca = "ca.pem"                # the authority of the broker's certificate; this line turns TLS on, no port does
 
 [city_broker]                      # where the batches go
 host = {_quoted(city_broker.host)}
 port = {city_broker.port}
 {city_end}
+# tls_ca = "/etc/ssl/certs/ca-certificates.crt"   # turns TLS on; port 8883 alone does not
+# tls_cert = "gateway.crt"         # and tls_key, where the broker asks the gateway for a certificate
+# tls_key = "gateway.key"
 
 [journal]
 bytes_max = 536870912              # 512 MB: about 30 days of 200 nodes without the city

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from device_profiles import Profile
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
+from tools.advice import Advice
 from tools.secret_files import make_private_folder, read_secret, write_secret
 from tools.vault import MASTER_BYTES
 
@@ -85,6 +86,33 @@ def write_node_files(folder: Path, config: Mapping[str, object], master: bytes) 
     write_secret(folder / CONFIG_FILE, json.dumps(config, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
+def check_owner(folder: Path, node_id: NodeId) -> None:
+    """Refuse a folder that was made for another node: its key would become the key of both.
+
+    Raises:
+        ConfigError: config.json names another node, or is no configuration.
+        Unavailable: the disk refuses.
+    """
+    path = folder / CONFIG_FILE
+    if not path.exists():
+        return
+    try:
+        config = json.loads(read_secret(path))
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise Advice("{file} is no node's configuration or is damaged: move it away.", file=path)
+    # The entry may be missing in a file made by hand: the board then takes its own address.
+    owner = config.get("node", node_id.hex())
+    if owner != node_id.hex():
+        raise Advice(
+            "{folder} belongs to node {owner}: choose another --out folder for {node}, each node has its own key.",
+            folder=folder,
+            owner=owner,
+            node=node_id.hex(),
+        )
+
+
 def read_master(folder: Path) -> bytes | None:
     """The master of an earlier run in `folder`, or None.
 
@@ -106,13 +134,13 @@ def read_master(folder: Path) -> bytes | None:
 def _check_wifi(wifi: Wifi) -> None:
     """Source: IEEE 802.11-2020, 9.4.2.2 (SSID, 32 octets) and J.4.1 (pass-phrase of 8 to 63 characters, or 64 hex digits)."""
     if not 1 <= len(wifi.ssid.encode()) <= 32:
-        raise ConfigError("a Wi-Fi network's name has 1 to 32 bytes: write --wifi-ssid as the access point shows it")
+        raise Advice("a Wi-Fi network's name has 1 to 32 bytes: write --wifi-ssid as the access point shows it.")
     if wifi.password is None:
         return
     if not wifi.password.isprintable() or not wifi.password.isascii():
-        raise ConfigError("the Wi-Fi password has characters that no access point accepts: printable ASCII only")
+        raise Advice("the Wi-Fi password has characters that no access point accepts: printable ASCII only.")
     is_key = len(wifi.password) == 64 and all(c in "0123456789abcdefABCDEF" for c in wifi.password)
     if not 8 <= len(wifi.password) <= 63 and not is_key:
-        raise ConfigError(
-            f"the Wi-Fi password has {len(wifi.password)} characters: WPA takes 8 to 63, or 64 hex digits"
+        raise Advice(
+            "the Wi-Fi password has {count} characters: WPA takes 8 to 63, or 64 hex digits.", count=len(wifi.password)
         )

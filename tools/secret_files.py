@@ -8,30 +8,37 @@ cut the old or the new content is there, synced, never a part of either.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from gateway_agent.errors import ConfigError, Unavailable
+
+# Trying again does not help here: another folder, another user or another mode does.
+_NEEDS_A_PERSON = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
 def make_private_folder(path: Path) -> None:
     """Make `path` (mode 0700) and what leads to it; a folder that is there keeps its mode.
 
     Raises:
+        ConfigError: the place is not one where this user may write.
         Unavailable: the disk refuses.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise Unavailable(f"the folder {path} cannot be made: {error.strerror}") from error
+        raise _refusal(f"the folder {path} cannot be made", error) from error
 
 
 def write_secret(path: Path, content: bytes) -> None:
     """Replace `path` with `content`, mode 0600, synced with its folder.
 
     Raises:
+        ConfigError: the place is not one where this user may write.
         Unavailable: the disk refuses; the old content, if any, is untouched.
     """
     _write(path, content, 0o600)
@@ -41,6 +48,7 @@ def write_public(path: Path, content: bytes) -> None:
     """Replace `path` with `content` that everyone may read, mode 0644, synced with its folder.
 
     Raises:
+        ConfigError: the place is not one where this user may write.
         Unavailable: the disk refuses; the old content, if any, is untouched.
     """
     _write(path, content, 0o644)
@@ -58,7 +66,7 @@ def read_secret(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist") from error
     except OSError as error:
-        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+        raise _refusal(f"{path} cannot be read", error) from error
     with os.fdopen(descriptor, "rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
@@ -80,8 +88,17 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         beside.rename(path)
         _sync_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise _refusal(f"{path} cannot be written", error) from error
+
+
+def _refusal(what: str, error: OSError) -> ConfigError | Unavailable:
+    if error.errno in _NEEDS_A_PERSON:
+        return ConfigError(
+            f"{what}: {error.strerror}: choose a folder that you may write, or run this as the folder's owner"
+        )
+    return Unavailable(f"{what}: {error.strerror}")
 
 
 def _sync_folder(path: Path) -> None:

@@ -29,6 +29,7 @@ from msgspec import Meta
 from gateway_agent.errors import ConfigError, Unavailable
 from gateway_agent.model import NodeId
 from gateway_agent.wire.keys import derive_root
+from tools.advice import Advice
 from tools.roots_file import RootEntry
 from tools.secret_files import make_private_folder, read_secret, write_secret
 
@@ -90,7 +91,7 @@ class Vault:
             Unavailable: the disk refuses.
         """
         if not (folder / _FILE).exists():
-            raise ConfigError(f"{folder} is not a vault: make one with `startcity vault init {folder}`")
+            raise Advice("{folder} is not a vault: make one with `startcity vault init {folder}`.", folder=folder)
         _check_folder(folder)
         vault = cls(folder)
         vault.nodes()
@@ -115,7 +116,7 @@ class Vault:
         `name` and `place` None leave what is there. Returns the master and whether the node is new. It is synced.
 
         Raises:
-            ConfigError: the vault has another master for this node.
+            ConfigError: the vault has another master for this node, or another node with this master.
             Unavailable: the disk refuses.
         """
         if master is not None and len(master) != MASTER_BYTES:
@@ -124,10 +125,20 @@ class Vault:
             nodes = self.nodes()
             known = nodes.get(node_id)
             if known is not None and master is not None and bytes.fromhex(known.master) != master:
-                raise ConfigError(
-                    f"the vault has another key for node {node_id.hex()}: use the vault's (`startcity node add` with "
-                    "--vault and a new --out folder), or take the node out of the vault first"
+                raise Advice(
+                    "the vault has another key for node {node}: use the vault's (`startcity node add` with --vault and a "
+                    "new --out folder) and copy that one to the board.",
+                    node=node_id.hex(),
                 )
+            # Two boards with one master would use the same nonces: each could be read and imitated.
+            for other, entry in nodes.items():
+                if master is not None and other != node_id and bytes.fromhex(entry.master) == master:
+                    raise Advice(
+                        "the vault has this key for node {other} already: each node needs its own, so give {node} a new "
+                        "--out folder, or no --key.",
+                        other=other.hex(),
+                        node=node_id.hex(),
+                    )
             given = os.urandom(MASTER_BYTES) if master is None else master
             kept = given if known is None else bytes.fromhex(known.master)
             entry = VaultEntry(

@@ -419,7 +419,8 @@ class Journal:
             self.counters.failed_appends += 1
             raise JournalFull(
                 f"{self._directory} holds {self._size_bytes()} of {self.limits.bytes_max} bytes, and the city has "
-                f"receipted nothing that could be deleted: restore the uplink, or raise journal.bytes_max"
+                "receipted nothing that could be deleted: see in the status whether the city's broker is connected and "
+                "receipts come, or raise journal.bytes_max"
             )
 
     def _delete_receipted(self, wanted_bytes: int) -> int:

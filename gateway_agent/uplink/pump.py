@@ -110,7 +110,11 @@ class Pump:
             while True:
                 self._wake.clear()
                 for lane in self._window.note_time(self._monotonic_ms()):
-                    log.info("no receipt for the %s lane: sending it again from the last one", lane.word)
+                    log.warning(
+                        "no receipt for the %s lane: sending it again from the last one;"
+                        " does the collector run, and does its configuration list this gateway and its key?",
+                        lane.word,
+                    )
                 await self._send_all()
                 if not self._sends:
                     self._idle.set()

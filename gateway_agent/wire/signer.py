@@ -71,7 +71,10 @@ def load_signer(path: Path) -> Signer:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the private key ({error.strerror})") from error
+        raise ConfigError(
+            f"{path}: cannot read the private key ({error.strerror}); it must belong to the user that runs this. Restore it from the"
+            " backup, or make a new one with `init`: a new key is a new identity"
+        ) from error
     if mode & _OTHERS:
         raise ConfigError(f"{path}: others may read the private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")
     try:
@@ -92,7 +95,9 @@ def load_public(path: Path) -> Ed25519PublicKey:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the public key ({error.strerror})") from error
+        raise ConfigError(
+            f"{path}: cannot read the public key ({error.strerror}); copy the file that the other side's `init` has made there"
+        ) from error
     try:
         key = load_pem_public_key(text)
     except ValueError as error:

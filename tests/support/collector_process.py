@@ -33,9 +33,11 @@ class CollectorProcess:
         """`gateways` are those it listens to, with their keys; without them the one that `SigningGateway` makes."""
         self.folder = folder
         self._gateways = {GATEWAY: test_only_signer(GATEWAY)} if gateways is None else gateways
-        made = init(folder, "127.0.0.1", port, tuple((name, f"{name}.pub.pem") for name in self._gateways))
+        folder.mkdir(parents=True, exist_ok=True)
         for name, signer in self._gateways.items():
             (folder / f"{name}.pub.pem").write_bytes(signer.public_pem())
+        keys = tuple((name, folder / f"{name}.pub.pem") for name in self._gateways)
+        made = init(folder, "127.0.0.1", port, keys)
         self.config = made.config
         self.public_key = load_public(made.public_key)
         self._process: subprocess.Popen[bytes] | None = None

@@ -139,3 +139,23 @@ def test_a_missing_or_mistyped_configuration_is_a_person_s_matter(tmp_path: Path
     assert "startcity gateway init" in refuse("gateway", command, "--config", tmp_path / "none.toml")
     gateway.write_text(gateway.read_text().replace("bytes_max", "byte_max"))
     assert "did you mean `bytes_max`?" in refuse("gateway", command, "--config", gateway)
+
+
+def test_init_where_nobody_may_write_is_a_person_s_matter(tmp_path: Path) -> None:
+    """Exit code 2 and a sentence, not a traceback: for the configuration's folder and for the data folder."""
+    (tmp_path / "file").write_text("")
+    below = tmp_path / "file" / "etc" / "gateway.toml"
+    assert "choose folders that you may write" in refuse("gateway", "init", "--id", "p", "--config", below)
+    words = ("--config", tmp_path / "gw" / "gateway.toml", "--data", tmp_path / "file" / "data")
+    assert "choose a folder that you may write" in refuse("gateway", "init", "--id", "p", *words)
+    assert "choose folders that you may write" in refuse("gateway", "init", "--id", "p", "--config", "/proc/sc/g.toml")
+
+
+def test_the_template_says_what_turns_tls_on(gateway: Path) -> None:
+    """Both brokers have the line, as a comment; without its `#` the agent reads it."""
+    text = gateway.read_text()
+    assert text.count("# tls_ca = ") == 2
+    gateway.write_text(text.replace("# tls_ca = ", "tls_ca = "))
+    config = load_config(gateway)
+    assert config.nodes_broker.tls_ca
+    assert config.city_broker.tls_ca

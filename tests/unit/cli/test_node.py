@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,83 @@ def test_every_shipped_profile_makes_a_configuration(tmp_path: Path, vault: Path
         words = ["--vault", vault, "--wifi-ssid", "s", "--open-network", "--mqtt-host", "h"]
         succeed("node", "add", f"aabbccddee{index:02x}", "--profile", profile, "--out", tmp_path / profile, *words)
         assert json.loads((tmp_path / profile / "config.json").read_text())["profile"] == profile
+
+
+def test_a_folder_of_another_node_is_refused(tmp_path: Path, gateway: Path, vault: Path) -> None:
+    """Two nodes never get one master: not from a folder, not from a lone key.bin, with a vault or a gateway."""
+    other = "aabbccddee02"
+    for number, ends in enumerate((("--config", gateway), ("--vault", vault, "--mqtt-host", "gw.example.org"))):
+        out = tmp_path / f"n{number}"
+        succeed(*add(out, *ends, "--open-network"))
+        before = (out / "config.json").read_bytes()
+        assert f"belongs to node {NODE}" in refuse(*add(out, *ends, "--open-network", node=other))
+        assert (out / "config.json").read_bytes() == before
+        (out / "config.json").unlink()
+        assert NODE in refuse(*add(out, *ends, "--open-network", node=other))
+        assert not (out / "config.json").exists()
+    assert [node.node_id.hex() for node in registered(gateway)] == [NODE]
+
+
+def test_the_registry_is_asked_before_anything_is_written(tmp_path: Path, gateway: Path, vault: Path) -> None:
+    """A node that the gateway knows with another key leaves neither a folder nor an entry in the vault."""
+    succeed(*add(tmp_path / "n", "--config", gateway, "--open-network"))
+    words = add(tmp_path / "other", "--config", gateway, "--vault", vault, "--open-network")
+    assert "registered with another key" in refuse(*words)
+    assert not (tmp_path / "other").exists()
+    assert json.loads((vault / "vault.json").read_text())["nodes"] == {}
+
+
+def test_the_advice_to_keep_the_master_is_a_command_that_works(
+    tmp_path: Path, gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `node add` without a vault prints can be copied into a shell as it is."""
+    monkeypatch.chdir(tmp_path)
+    output = succeed(*add(tmp_path / "node 1", "--config", gateway, "--open-network"))
+    advised = next(line for line in output.splitlines() if line.startswith("No vault has")).split("`")[1]
+    for command in advised.split(" && "):
+        succeed(*shlex.split(command)[1:])
+    entry = json.loads((tmp_path / "vault" / "vault.json").read_text())["nodes"][NODE]
+    assert entry["master"] == (tmp_path / "node 1" / "key.bin").read_bytes().hex()
+
+
+@pytest.mark.parametrize("host", ["mqtt://gw.example.org", "gw.example.org:1883", "[2001:db8::1]", "gw/x", "gw x", ""])
+def test_a_host_is_only_a_name_or_an_address(tmp_path: Path, vault: Path, host: str) -> None:
+    """A scheme, a port, a path or brackets would never resolve on the board."""
+    words = add(tmp_path / "n", "--vault", vault, "--open-network", "--mqtt-host", host)
+    assert "write only a name or an address" in refuse(*words)
+    assert not (tmp_path / "n").exists()
+
+
+def test_a_loopback_host_is_taken_with_a_warning(tmp_path: Path, vault: Path) -> None:
+    """Simulated nodes need it; a person is told on stderr."""
+    result = startcity(*add(tmp_path / "n", "--vault", vault, "--open-network", "--mqtt-host", "127.0.0.1"))
+    assert result.exit_code == 0
+    assert "is the board itself" in result.stderr
+
+
+def test_a_broker_s_user_needs_a_password(tmp_path: Path, vault: Path) -> None:
+    """A user without a password would fail on the wall and not at the desk."""
+    words = add(tmp_path / "n", "--vault", vault, "--open-network", "--mqtt-host", "gw", "--mqtt-user", "nodes")
+    assert "--mqtt-password-file" in refuse(*words, env={"STARTCITY_MQTT_PASSWORD": None})
+    succeed(*words, env={"STARTCITY_MQTT_PASSWORD": "x"})
+
+
+def test_a_password_file_of_two_lines_is_named(tmp_path: Path, vault: Path) -> None:
+    """The refusal says what is wrong with the file, and shows nothing of it."""
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\nsecond line\n")
+    file.chmod(0o600)
+    words = add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw", "--wifi-password-file", file)
+    output = refuse(*words)
+    assert "has more than one line" in output
+    assert PASSWORD not in output
+
+
+def test_true_and_false_are_taken_in_any_case(tmp_path: Path, vault: Path) -> None:
+    """`True` is what a person types; the refusal of something else shows what may be written."""
+    words = ["--vault", vault, "--wifi-ssid", "s", "--open-network", "--mqtt-host", "h", "--out", tmp_path / "n"]
+    node = ["node", "add", NODE, "--profile", "strain-hx711", *words]
+    succeed(*node, "--set", "stream=True")
+    assert json.loads((tmp_path / "n" / "config.json").read_text())["settings"]["stream"] is True
+    assert "write true or false, such as false, not 'yes'" in refuse(*node, "--set", "stream=yes")
+    assert "stream = false" in succeed("profile", "show", "strain-hx711")

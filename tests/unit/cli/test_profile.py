@@ -19,7 +19,7 @@ def test_a_check_of_good_profiles_is_one_json_object(tmp_path: Path) -> None:
         "captures": 2,
         "errors": [],
     }
-    assert "1 profiles and 2 captures read, 0 mistakes" in succeed("profile", "check", "tank-l1", "--folder", tmp_path)
+    assert "Profiles read: 1; captures: 2; mistakes: 0" in succeed("profile", "check", "tank-l1", "--folder", tmp_path)
 
 
 def test_a_mistake_is_shown_with_file_line_and_key(tmp_path: Path) -> None:
@@ -57,3 +57,10 @@ def test_an_unknown_profile_is_named_with_the_known_ones(tmp_path: Path) -> None
     for command in ("show", "check"):
         output = refuse("profile", command, "tank", "--folder", tmp_path)
         assert "Known: tank-l1" in " ".join(output.replace("│", " ").split())
+
+
+def test_a_folder_without_profiles_says_so(tmp_path: Path) -> None:
+    """An empty list is never silent; the JSON is an empty list all the same. Exit code 1."""
+    assert f"{tmp_path} has no profiles" in refuse("profile", "list", "--folder", tmp_path, code=1)
+    result = startcity("profile", "list", "--json", "--folder", tmp_path)
+    assert (result.exit_code, json.loads(result.stdout)) == (1, [])

@@ -118,3 +118,14 @@ def test_two_writers_lose_nothing_of_one_another(vault: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(Vault.open(vault).nodes()) == 40
+
+
+def test_a_master_of_another_node_is_refused(vault: Path, tmp_path: Path) -> None:
+    """Two nodes with one master would share their nonces."""
+    key = tmp_path / "key.bin"
+    key.write_bytes(bytes(range(16)))
+    key.chmod(0o600)
+    succeed("vault", "add", "aabbccddee01", "--vault", vault, *ADD, "--key", key)
+    output = refuse("vault", "add", "aabbccddee02", "--vault", vault, *ADD, "--key", key)
+    assert "this key for node aabbccddee01 already" in output
+    assert list(masters(vault)) == ["aabbccddee01"]

@@ -17,9 +17,11 @@ from startcity import cli_node, cli_profile, cli_vault
 from startcity.root import WORDS, root
 from startcity.translated import help_parts
 from startcity.words import ITALIAN, language, say
-from tests.support.command_line import succeed
+from tests.support.command_line import refuse, succeed
 
 SPOKEN_BY = ("cli_node.py", "cli_profile.py", "cli_vault.py", "secrets_in.py", "translated.py")
+# These keep text and values apart, and the root says them.
+SPOKEN_BY_THE_ROOT = ("tools/node_files.py", "tools/node_id.py", "tools/vault.py", "device_profiles/profile.py")
 
 
 def helps_of(command: click.Command) -> Iterator[str]:
@@ -36,10 +38,16 @@ def said_in(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if (
             isinstance(node, ast.Call)
-            and getattr(node.func, "id", "") == "say"
+            and getattr(node.func, "id", "") in ("say", "Advice", "SettingError")
             and isinstance(node.args[0], ast.Constant)
         ):
             yield str(node.args[0].value)
+        if (
+            isinstance(node, ast.Assign)
+            and getattr(node.targets[0], "id", "") == "template"
+            and isinstance(node.value, ast.Constant)
+        ):
+            yield str(node.value.value)
         if (
             isinstance(node, ast.Assign)
             and getattr(node.targets[0], "id", "") == "text"
@@ -56,7 +64,8 @@ def english_texts() -> set[str]:
         text for command in (root, cli_node.group, cli_profile.group, cli_vault.group) for text in helps_of(command)
     }
     texts |= {word.short_help for word in WORDS.values()}
-    return texts | {text for name in SPOKEN_BY for text in said_in(here / name)}
+    files = [here / name for name in SPOKEN_BY] + [here.parent / name for name in SPOKEN_BY_THE_ROOT]
+    return texts | {text for file in files for text in said_in(file)}
 
 
 def placeholders(text: str) -> set[str | None]:
@@ -95,7 +104,7 @@ def test_the_language_is_the_first_that_is_set(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert language() == expected
-    assert say("{count} nodes.", count=2) == {"it": "2 nodi.", "en": "2 nodes."}[expected]
+    assert say("Nodes: {count}.", count=2) == {"it": "Nodi: 2.", "en": "Nodes: 2."}[expected]
 
 
 def test_the_option_beats_the_environment_at_every_place(tmp_path: Path) -> None:
@@ -108,3 +117,21 @@ def test_the_option_beats_the_environment_at_every_place(tmp_path: Path) -> None
     assert "Fa di una scheda un nodo" in page
     assert "Esempi:" in page
     assert "Make a board a node" in succeed("node", "add", "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("aabb", "--vault", "none"), "MAC di base della scheda"),
+        (("01005e000001", "--vault", "none"), "indirizzo di gruppo"),
+        (("aabbccddee01", "--vault", "none"), "non è un caveau"),
+        (("aabbccddee01", "--vault", "none", "--set", "heartbeat_s=1"), "scrivere 10 s o più"),
+        (("aabbccddee01", "--vault", "none", "--set", "heartbeat_s=soon"), "scrivere un numero intero"),
+        (("aabbccddee01", "--vault", "none", "--wifi-ssid", "x" * 33), "da 1 a 32 byte"),
+    ],
+)
+def test_a_refusal_out_of_the_tools_speaks_italian(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    """What an installer can get wrong is said in the installer's language, with the values in it."""
+    fixed = ("--profile", "parking-qmc5883l", "--out", tmp_path / "n", "--mqtt-host", "gw.example.org")
+    wifi = ("--wifi-ssid", "s", "--open-network")
+    assert says in refuse("node", "add", *fixed, *wifi, *words, "--lang", "it")

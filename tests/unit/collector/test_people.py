@@ -5,23 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
 from collector.config import load_config
+from collector.inbox import Message
+from collector.intake import FOREIGN_NAMED_MAX
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import FrameRow
-from tests.support.command_line import refuse, succeed
+from tests.support.command_line import mode_of, refuse, succeed
 from tests.support.signing_gateway import GATEWAY, START_MS, SigningGateway, frame, kid, pack, test_only_signer
 from tests.unit.collector.conftest import City
 
 
 def made(folder: Path) -> Path:
     """What `collector init` makes, with one gateway."""
-    succeed("collector", "init", "--dir", folder, "--port", 1999, "--gateway", f"{GATEWAY}=gw.pub.pem")
     (folder / "gw.pub.pem").write_bytes(test_only_signer(GATEWAY).public_pem())
+    succeed("collector", "init", "--dir", folder, "--port", 1999, "--gateway", f"{GATEWAY}={folder / 'gw.pub.pem'}")
     return folder / "collector.toml"
 
 
@@ -40,14 +44,19 @@ def test_init_makes_a_configuration_that_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("[broker]", "[brocker]"), "brocker"),
-        (("port = 1999", 'port = "x"'), "broker.port: Expected `int`"),
-        (("port = 1999", "port = 70000"), "broker.port: 70000; write 1 to 65535"),
+        (("[broker]", "[brocker]"), "unknown section [brocker]; did you mean `[broker]`?"),
+        (("port = 1999", 'port = "x"'), "[broker] port: expected int, got str; write a whole number without quotes"),
+        (("port = 1999", "port = 70000"), "[broker] port: 70000; write 1 to 65535"),
         (("[collector]", "[collector"), "not TOML"),
-        ((f'id = "{GATEWAY}"', 'id = "Piacenza"'), "gateway[0].id: 'Piacenza'; write 1 to 32"),
-        ((f'id = "{GATEWAY}"\n', ""), "gateway[0]: Object missing required field `id`; add it"),
-        (("[profiles]", '[[node]]\nid = "AA"\nprofile = "p"\n[profiles]'), "node[0].id"),
-        (("[profiles]", '[log]\nlevel = "loud"\n[profiles]'), "log.level: 'loud'; write debug"),
+        ((f'id = "{GATEWAY}"', 'id = "Piacenza"'), "[[gateway]] number 1 id: 'Piacenza'; write 1 to 32"),
+        ((f'id = "{GATEWAY}"\n', ""), "[[gateway]] number 1 has no `id`; add id = "),
+        (("[profiles]", '[[node]]\nid = "AA"\nprofile = "p"\n[profiles]'), "[[node]] number 1 id"),
+        (("port = 1999", "prot = 1999"), "[broker]: unknown key `prot`; did you mean `port`?"),
+        (("[[gateway]]", "[gateway]"), "gateway: write [[gateway]] on a line"),
+        (('key = "gw.pub.pem"', 'kye = "gw.pub.pem"'), "[[gateway]] number 1: unknown key `kye`; did you mean `key`?"),
+        (("[collector]", "host = 'h'\n[collector]"), "`host` stands in no section; it belongs below [broker]"),
+        (('key = "gw.pub.pem"', "key = 7"), "[[gateway]] number 1 key: expected str, got int; write text in quotes"),
+        (("[profiles]", '[log]\nlevel = "loud"\n[profiles]'), "[log] level: 'loud'; write debug"),
     ],
 )
 def test_a_mistake_in_the_configuration_is_named(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -62,11 +71,75 @@ def test_a_mistake_in_the_configuration_is_named(tmp_path: Path, change: tuple[s
     assert words in str(error.value)
 
 
+def test_init_writes_the_key_that_the_person_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key's path is taken from where the person stands; a key inside --dir stands there relative, another with its whole path."""
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / "gw", tmp_path / "col"):
+        folder.mkdir()
+        (folder / "gateway.pub.pem").write_bytes(test_only_signer(GATEWAY).public_pem())
+    keys = ("--gateway", "gw1=gw/gateway.pub.pem", "--gateway", "gw2=col/gateway.pub.pem")
+    succeed("collector", "init", "--dir", "col", *keys)
+    config = load_config(tmp_path / "col" / "collector.toml")
+    assert list(config.load_gateway_keys()) == ["gw1", "gw2"]
+    assert f'key = "{tmp_path}/gw/gateway.pub.pem"' in config.path.read_text()
+    assert 'key = "gateway.pub.pem"' in config.path.read_text()
+
+
+def test_init_refuses_what_is_no_gateway(tmp_path: Path) -> None:
+    """No file, a private key, no id, the same twice: exit code 2, what to name instead, and nothing is made."""
+    public, private = tmp_path / "gw.pub.pem", tmp_path / "gw.pem"
+    public.write_bytes(test_only_signer(GATEWAY).public_pem())
+    private.write_bytes(test_only_signer(GATEWAY).private_pem())
+    made_here = ("collector", "init", "--dir", tmp_path / "col", "--gateway")
+    assert "cannot read the public key" in refuse(*made_here, f"gw1={tmp_path / 'none'}")
+    assert "not a public key in PEM" in refuse(*made_here, f"gw1={private}")
+    assert "gateway.pub.pem that `startcity gateway init` made" in refuse(*made_here, f"gw1={private}")
+    assert "write 1 to 32 of a-z" in refuse(*made_here, f"GW={public}")
+    assert "given twice" in refuse(*made_here, f"gw1={public}", "--gateway", f"gw1={public}")
+    assert not (tmp_path / "col").exists()
+
+
+def test_a_key_that_is_not_right_says_what_to_do(tmp_path: Path) -> None:
+    """A missing key of a gateway or of the collector names file, section, key and the next step."""
+    path = made(tmp_path)
+    (tmp_path / "gw.pub.pem").unlink()
+    text = refuse("collector", "run", "--config", path)
+    assert f"{path}: [[gateway]] {GATEWAY} key: " in text
+    assert "copy the gateway's gateway.pub.pem to" in text
+    (tmp_path / "collector.pem").unlink()
+    text = refuse("collector", "run", "--config", path)
+    assert f"{path}: [collector] key: " in text
+    assert "put the collector's key there (mode 0600)" in text
+
+
+def test_nobody_else_can_read_what_is_stored(tmp_path: Path) -> None:
+    """Folders 0700 and files 0600, SQLite's -wal and -shm among them, under the widest umask, and where an older one left them open."""
+    before = os.umask(0)
+    try:
+        city = City(tmp_path / "data")
+        gateway = SigningGateway()
+        city.take(gateway, *gateway.run(2))
+        city.take(gateway, gateway.state(), word="state")
+        found = {path: mode_of(path) for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]}
+        assert {"collector.sqlite-wal", "collector.sqlite-shm", "state.cose"} < {path.name for path in found}
+        assert {mode for path, mode in found.items() if path.is_dir()} == {"0700"}
+        assert {mode for path, mode in found.items() if path.is_file()} == {"0600"}
+        city.stop()
+        (tmp_path / "data" / "collector.sqlite").chmod(0o644)
+        city.start()
+        city.take(gateway, gateway.seal([frame(9)]))
+        assert {mode_of(path) for path in (tmp_path / "data").glob("collector.sqlite*")} == {"0600"}
+        city.stop()
+    finally:
+        os.umask(before)
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
-    """No configuration, no database, a key that others can read: each a sentence and exit code 2."""
+    """No configuration, no database, a key that others can read: each a sentence; exit code 2, or 3 for what is not there yet."""
     assert "startcity collector init" in refuse("collector", "run", "--config", tmp_path / "none.toml")
     path = made(tmp_path)
-    assert "no database yet" in refuse("collector", "show", "--config", path)
+    for word in ("show", "export"):
+        assert "nothing is stored yet; is the collector running?" in refuse("collector", word, "--config", path, code=3)
     (tmp_path / "collector.pem").chmod(0o644)
     assert "chmod 600" in refuse("collector", "run", "--config", path)
     (tmp_path / "collector.pem").chmod(0o600)
@@ -123,6 +196,39 @@ def test_show_prints_nodes_lanes_and_trouble(tmp_path: Path) -> None:
     assert "forked" in text
     assert "conflict" in text
     city.stop()
+
+
+def test_a_gateway_that_is_not_listed_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who delivers without being listed is logged once by name and shown with exit code 1, until it is listed."""
+    city, path = city_at(tmp_path)
+    gateway, forgotten = SigningGateway(), SigningGateway("gw5")
+    batches = [forgotten.seal([frame(number)]) for number in range(3)]
+    now_ms = time.time_ns() // 1_000_000
+    city.take(gateway, *gateway.run(2))
+    succeed("collector", "show", "--config", path)
+    for batch in batches:
+        city.now_ms += 1000
+        messages = [Message(forgotten.topic, batch), Message("sc/Not\nan id/record", batch)]
+        assert city.intake.take(messages, city.now_ms, now_ms) == []
+    advice = "gw5 delivers and is not listed: add a [[gateway]] block with its public key, or check the id"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [advice]
+    text = refuse("collector", "show", "--config", path, code=1)
+    assert f"Not listed\n{advice}" in text
+    view = json.loads(refuse("collector", "show", "--config", path, "--json", code=1))
+    assert [row["gateway"] for row in view["not_listed"]] == ["gw5"]
+    assert city.events().count("foreign_gateway") == 1
+    path.write_text(path.read_text() + '[[gateway]]\nid = "gw5"\nkey = "gw.pub.pem"\n')
+    succeed("collector", "show", "--config", path)
+    city.stop()
+
+
+def test_made_up_gateways_fill_neither_log_nor_store(city: City, caplog: pytest.LogCaptureFixture) -> None:
+    """However many names a stranger makes up, a bounded number is named; all messages are counted."""
+    for number in range(FOREIGN_NAMED_MAX * 2):
+        city.intake.take([Message(f"sc/gw{number}/record", b"x")], city.now_ms, 0)
+    assert len(caplog.records) == FOREIGN_NAMED_MAX
+    assert city.events().count("foreign_gateway") == FOREIGN_NAMED_MAX
+    assert city.counters()["foreign_gateway"] == FOREIGN_NAMED_MAX * 2
 
 
 def test_export_says_what_is_known_of_times(tmp_path: Path) -> None:

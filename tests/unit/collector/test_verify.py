@@ -21,12 +21,13 @@ from collector.segments import (
 from collector.verify import verify
 from gateway_agent.errors import ConfigError
 from gateway_agent.journal import Journal, JournalLimits
-from gateway_agent.model import GatewayId, Lane, Receipt, Received, SealedBatch
+from gateway_agent.model import GatewayId, Lane, OpaqueRow, Receipt, Received, SealedBatch
+from gateway_agent.wire import cbor
 from gateway_agent.wire.batch import link_of
 from gateway_agent.wire.keys import key_id
 from gateway_agent.wire.receipt import sign_receipt
 from tests.support.command_line import refuse, succeed
-from tests.support.signing_gateway import GATEWAY, SigningGateway, frame, test_only_signer
+from tests.support.signing_gateway import GATEWAY, SigningGateway, frame, kid, test_only_signer
 from tests.unit.collector.conftest import COLLECTOR, City
 
 KEYS = {test_only_signer(GATEWAY).key_id: test_only_signer(GATEWAY).public_key}
@@ -336,3 +337,57 @@ def test_links_are_hashes_of_exact_bytes() -> None:
     first = gateway.seal([frame(1)])
     assert gateway.link == link_of(first)
     assert key_id(test_only_signer(GATEWAY).public_bytes) in KEYS
+
+
+def test_an_archive_without_any_segment_is_cut_off(archive: City, tmp_path: Path) -> None:
+    """Who deletes every segment and leaves the signed state is told on by it: the `tail` problem and exit code 1."""
+    segment_of(archive).unlink()
+    report = archive.verified()
+    assert kinds(report) == {"tail"}
+    assert "names number 6, what is here ends with 0" in str(report.problems[0])
+    key = tmp_path / "gw.pub.pem"
+    key.write_bytes(test_only_signer(GATEWAY).public_pem())
+    assert "tail" in refuse("verify", archive.folder / "archive", "--key", key, code=1)
+    other = {COLLECTOR.key_id: COLLECTOR.public_key}
+    assert kinds(verify(archive.folder / "archive", other)) == {"tail"}  # a key that checks nothing proves nothing
+
+
+def test_receipts_tell_on_an_emptied_archive_or_journal(archive: City, tmp_path: Path) -> None:
+    """The same with a receipt: brought as evidence to an empty folder, or in the log of a journal whose segments are gone."""
+    receipt = sign_receipt(Receipt(GatewayId(GATEWAY), Lane.RECORD, b"instance", 6, bytes(32)), COLLECTOR)
+    (tmp_path / "receipt").write_bytes(receipt)
+    (tmp_path / "emptied").mkdir()
+    assert kinds(verify(tmp_path / "emptied", KEYS, CITY_KEYS, [tmp_path / "receipt"])) == {"tail"}
+    entry = encode_entry(cbor.encode([1, b"instance", 6, bytes(32), receipt]))
+    (tmp_path / "emptied" / "receipts.log").write_bytes(entry)
+    report = verify(tmp_path / "emptied", KEYS, CITY_KEYS)
+    assert (report.kind, kinds(report)) == ("journal", {"tail"})
+    assert kinds(verify(tmp_path / "emptied", KEYS)) == {"tail"}
+
+
+def test_what_is_nothing_of_ours_is_refused_in_words(archive: City, tmp_path: Path) -> None:
+    """A path that is no segment, and evidence that is no signed thing, are exit code 2 and a plain sentence."""
+    key, letter = tmp_path / "gw.pub.pem", tmp_path / "letter.txt"
+    key.write_bytes(test_only_signer(GATEWAY).public_pem())
+    letter.write_text("Dear auditor,")
+    state = archive.folder / "archive" / GATEWAY / "state.cose"
+    assert "neither a segment nor a folder" in refuse("verify", letter, "--key", key)
+    assert "neither a segment nor a folder" in refuse("verify", state, "--key", key)
+    path = archive.folder / "archive"
+    assert "neither a signed state nor a receipt" in refuse("verify", path, "--key", key, "--evidence", letter)
+    assert "Is a directory" in refuse("verify", path, "--key", key, "--evidence", tmp_path)
+    succeed("verify", path, "--key", key, "--evidence", state)
+    succeed("verify", segment_of(archive), "--key", key)
+
+
+def test_an_empty_lane_and_opaque_frames_are_said_in_words(city: City) -> None:
+    """A lane with nothing in it is called empty, not "1 to 0"; frames that nobody could read are named where they are."""
+    gateway = SigningGateway()
+    opaque = OpaqueRow(kid(), 5, 0, b"what?")
+    city.take(gateway, gateway.seal([frame(1)], opaque=[opaque]))
+    assert "2 frames (1 opaque: kept as they came, not read)" in city.verified().as_text()
+    segment = segment_of(city)
+    segment.write_bytes(entries_of(segment)[0])
+    text = city.verified().as_text()
+    assert "1 to 0" not in text
+    assert ": empty, 0 batches" in text

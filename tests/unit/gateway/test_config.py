@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,20 @@ def test_an_unreadable_file_is_a_config_error(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ('[gateway]\nid = "a"\n[city_broker]\ndelivery = "reciept"\n', 'write one of "receipt", "broker"'),
+        ('[gateway]\nid = "a"\n[nodes_broker]\nport = "1883"\n', "write the number without quotes"),
+        (
+            '[gateway]\nid = "a"\n[city_broker]\ncollector_key = "c"\n[journal]\nbytes_max = 200000\nsegment_bytes = 100000\n',
+            "write 25000 or less, or bytes_max = 800000 or more",
+        ),
+    ],
+)
+def test_a_wrong_value_says_what_to_write(text: str, advice: str) -> None:
+    """A mistake names the key and the values that would do."""
+    with pytest.raises(ConfigError, match=re.escape(advice)):
+        parse_config(text, Path("gateway.toml"))

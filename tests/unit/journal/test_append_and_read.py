@@ -194,7 +194,7 @@ def test_a_full_journal_says_so_keeps_everything_and_goes_on_after_a_receipt(tmp
     maker = BatchMaker()
     journal = open_journal(tmp_path, maker, limits=JournalLimits(16_000, 2_000))
     batches = []
-    with pytest.raises(JournalFull, match="restore the uplink"):
+    with pytest.raises(JournalFull, match="receipts come, or raise"):
         for _ in range(1_000):
             batches += fill(journal, maker, Lane.TREND, 1)
     assert journal.usage().bytes <= 16_000
