@@ -19,6 +19,7 @@ from gateway_agent.wire.limits import UINT32_MAX
 
 COMMAND_EXPIRES_MS = 600_000
 WAITING_MAX = 1_000
+LEAP_MAX = 1 << 16
 CODES = {"identify": CODE_IDENTIFY}
 
 
@@ -64,7 +65,9 @@ class Commands:
         waiting = self._waiting.get(node_id)
         if waiting is not None and command_id >= waiting.command.command_id:
             del self._waiting[node_id]
-        self.last_id = max(self.last_id, min(command_id, UINT32_MAX - 1))
+        # A node that lies must not use up the ids of all others: what a restored backup can lack is far less than this.
+        if command_id <= self.last_id + LEAP_MAX:
+            self.last_id = max(self.last_id, min(command_id, UINT32_MAX - 1))
 
 
 def read_result(gateway_id: GatewayId, value: object) -> int | None:

@@ -46,8 +46,11 @@ class AlarmPace:
 
     def spend(self, node_ids: set[bytes], now_ms: int) -> None:
         """Note a sealing that these nodes' alarms caused together."""
+        # Nodes that rode along without a token owe nothing for it: an empty bucket is the worst there is.
+        empty_ms = now_ms + ALARM_TOKENS * ALARM_TOKEN_MS
         for node_id in node_ids:
-            self._full_at_ms[node_id] = max(now_ms, self._full_at_ms.get(node_id, now_ms)) + ALARM_TOKEN_MS
+            full_at_ms = max(now_ms, self._full_at_ms.get(node_id, now_ms)) + ALARM_TOKEN_MS
+            self._full_at_ms[node_id] = min(full_at_ms, empty_ms)
         if len(self._full_at_ms) > ALARM_NODES_MAX:
             self._full_at_ms = {node: at_ms for node, at_ms in self._full_at_ms.items() if at_ms > now_ms}
 
@@ -77,9 +80,11 @@ class Lanes:
     def add(self, frames: Iterable[AdmittedFrame], now_ms: int) -> bool:
         """Let frames wait in their lanes. True where this made a lane due, or its next deadline earlier."""
         is_news = False
+        latest_ms = now_ms + self._wait_ms_max
         for frame in frames:
             _, _, lane, deadline_ms, size_bytes = frame
             waiting = self._waiting[lane]
+            deadline_ms = min(deadline_ms, latest_ms)
             if lane is Lane.ALARM:
                 deadline_ms = max(deadline_ms, self._pace.ready_at_ms(frame.row.kid[:6], now_ms))
             waiting.frames.append(frame)

@@ -143,3 +143,12 @@ def test_a_command_waits_until_its_node_reports_it_or_it_expires() -> None:
     second = commands.add(node, 1, 0)
     assert second.command_id == 10
     assert commands.waiting(node, COMMAND_EXPIRES_MS) == ()
+
+
+def test_a_lying_node_does_not_use_up_the_ids() -> None:
+    """A reported id far above ours is no reason to continue above it; one that a restored backup can lack is."""
+    commands = Commands(last_id=5)
+    commands.note_result(NodeId(bytes(6)), (1 << 32) - 2)
+    assert commands.last_id == 5
+    commands.note_result(NodeId(bytes(6)), 900)
+    assert commands.last_id == 900

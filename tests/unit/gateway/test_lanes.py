@@ -128,3 +128,28 @@ def test_everything_that_waits_is_taken_once_and_in_order(items: list[tuple[Lane
     for lane in Lane:
         assert taken[lane] == [sequence for sequence, item in enumerate(items) if item[0] is lane]
     assert (lanes.frames_count, lanes.bytes_count) == (0, 0)
+
+
+def test_an_operator_can_bound_every_wait() -> None:
+    """A frame is due after the bound, whatever its profile allows; a shorter deadline stays."""
+    lanes = Lanes(wait_ms_max=3_000)
+    lanes.add([frame(Lane.TREND, 3_600_000)], 100)
+    assert lanes.next_deadline_ms() == 3_100
+    lanes.add([frame(Lane.RECORD, 1_000)], 100)
+    assert lanes.next_deadline_ms() == 1_000
+
+
+def test_riding_along_in_others_sealings_is_no_debt() -> None:
+    """However many alarms were sealed together, the next alarm of any node waits a second at most."""
+    lanes = Lanes()
+    now_ms = 0
+    for step in range(600):
+        now_ms = step * 20
+        for node in range(1, 21):
+            lanes.add([frame(Lane.ALARM, now_ms, step, node)], now_ms)
+        if lanes.due(now_ms):
+            lanes.take(Lane.ALARM, now_ms)
+    lanes.take(Lane.ALARM, now_ms)
+    lanes.add([frame(Lane.ALARM, now_ms, 601, 1)], now_ms)
+    deadline_ms = lanes.next_deadline_ms()
+    assert deadline_ms is not None and deadline_ms <= now_ms + 1_000
