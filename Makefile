@@ -64,6 +64,7 @@ faults: $(READY) test-packages ## what survives kills, cuts and garbage; the sho
 .PHONY: proof
 proof: $(READY) test-packages ## the long forms
 	$(PYTEST) tests -m proof
+	STARTCITY_EXAMPLES=400 $(PYTEST) tests/unit/wire --timeout 600
 
 .PHONY: bench
 bench: $(READY) test-packages ## figures against a mosquitto bridge, one JSON line each

@@ -21,6 +21,7 @@ from gateway_agent.wire import cbor
 
 SNAPSHOT_BYTES_MAX = 1 << 26
 SNAPSHOT_VERSION = 1
+EPOCHS_PER_NODE_MAX = 256  # as admission keeps; a node whose number store fails at each start must not fill the journal
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -39,10 +40,14 @@ def join_ranges(ranges: Ranges, more: Iterable[tuple[int, int]], floor: int) -> 
 
 
 class ReceivedNumbers:
-    """Floor and received ranges of every node and epoch."""
+    """Floor and received ranges of every node and epoch; of one node the 256 epochs first heard last.
+
+    A forgotten epoch costs a repeat upstream at worst, and the collector stores a reading once.
+    """
 
     def __init__(self, items: Iterable[Received] = ()) -> None:
         self._nodes: dict[Kid, tuple[int, Ranges]] = {}
+        self._epochs_of_node: dict[bytes, list[Kid]] = {}
         for item in items:
             self.add(item)
 
@@ -51,6 +56,10 @@ class ReceivedNumbers:
         known = self._nodes.get(item.kid)
         if known is None:
             self._nodes[item.kid] = (item.floor, join_ranges((), item.ranges, item.floor))
+            epochs = self._epochs_of_node.setdefault(item.kid[:6], [])
+            epochs.append(item.kid)
+            if len(epochs) > EPOCHS_PER_NODE_MAX:
+                del self._nodes[epochs.pop(0)]
             return
         floor, ranges = known
         new = item.ranges

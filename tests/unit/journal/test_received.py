@@ -73,3 +73,15 @@ def test_a_damaged_snapshot_is_none() -> None:
     for position in range(len(data)):
         assert decode_snapshot(data[:position] + bytes((data[position] ^ 1,)) + data[position + 1 :]) is None
         assert decode_snapshot(data[:position]) is None
+
+
+def test_a_node_that_forgets_its_number_at_every_start_is_bounded() -> None:
+    """Of one node the last 256 epochs are kept, and another node's are not touched by it."""
+    node, other = b"node-1", b"node-2"
+    numbers = ReceivedNumbers([Received(Kid(other + bytes(8)), 0, ((0, 3),))])
+    for epoch in range(1_000):
+        numbers.add(Received(Kid(node + epoch.to_bytes(8, "big")), 0, ((0, 0),)))
+    kept = numbers.by_kid()
+    assert len(kept) == 257
+    assert Kid(node + (999).to_bytes(8, "big")) in kept
+    assert Kid(other + bytes(8)) in kept
