@@ -27,12 +27,11 @@ from collector.inbox import Message
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
 from collector.sqlite_store import Store, Stored
 from gateway_agent.errors import WireError
-from gateway_agent.model import Body, GatewayId, Lane, Receipt
+from gateway_agent.model import Body, FrameRow, GatewayId, Lane, Pack, Receipt
 from gateway_agent.wire.batch import Batch, link_of, open_batch
 from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import open_gap
-from gateway_agent.wire.limits import TIME_MS_MAX
 from gateway_agent.wire.receipt import sign_receipt
 from gateway_agent.wire.signer import Signer
 from gateway_agent.wire.state import open_state
@@ -47,6 +46,8 @@ PROMISE_REISSUE_MS = 5_000
 FOREIGN_NAMED_MAX = 64
 FOREIGN_NOTED_MS = 12 * 3_600_000
 FOREIGN_EVENT = "foreign_gateway"
+# The store's integers have 64 bits; half of that leaves room for what is reckoned with a time, as a boot's offset.
+STORED_MS_MAX = 1 << 62
 
 _LANES = {lane.word: lane for lane in Lane}
 _GATEWAY_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -259,6 +260,9 @@ class Intake:
             group.events.append(
                 Event(wall_ms, key.gateway_id, key.lane, "unreadable", f"batch {header.number}: {defect}")
             )
+        if body is not None:
+            body, aside = _set_aside(body)
+            self._note_aside(key, header.number, aside, group, wall_ms)
         if verdict is not Verdict.LATE:
             moved = self._ledger.advance(key, branch, header.number, digest, after)
             group.branches[key, moved.index] = moved
@@ -274,6 +278,21 @@ class Intake:
         )
         if verdict is Verdict.NEXT and branch.index == 0:
             taken.receipts.add(key)
+
+    @staticmethod
+    def _note_aside(key: ChainKey, number: int, aside: tuple[FrameRow, ...], group: Group, wall_ms: int) -> None:
+        """Frames that cannot be stored cost a count each and one event a batch, which names the first of them."""
+        if not aside:
+            return
+        group.count("frames_set_aside", len(aside))
+        kid, sequence, pack = aside[0]
+        more = f" and {len(aside) - 1} more" if len(aside) > 1 else ""
+        detail = (
+            f"batch {number}: node {kid[:6].hex()} epoch {kid[6:].hex()} sequence {sequence}"
+            f" with a time of {pack.time_ms} ms{more}: beyond what the store holds, kept in the archive"
+        )
+        group.events.append(Event(wall_ms, key.gateway_id, key.lane, "set_aside", detail))
+        LOG.error("%s/%s: %s", key.gateway_id, Lane(key.lane).word, detail)
 
     def _held(self, key: ChainKey, number: int, group: Group) -> set[bytes]:
         if all(number > branch.number for branch in self._ledger.branches(key)):
@@ -358,16 +377,26 @@ def _open_body(batch: Batch, table: NodeTable | None) -> tuple[Body | None, Node
     """(body, node table after it, None), or (None, None, what is wrong). `table` is moved on in place.
 
     A body that its gateway signed and nobody can read is no reason to stop the lane: the bytes are archived, the
-    defect is stored and shown, and the next batch that starts its table is readable again.
+    defect is stored and shown, and the next batch that starts its table is readable again. A body that can be read
+    always moves the table on, whatever is in its rows: up to 63 batches after it lean on it.
     """
     after = NodeTable() if table is None else table
     try:
         body = decode_body(batch.opened_body(), after)
-        for frame in body.frames:
-            pack = frame.pack
-            # No node can have sent such a time (docs/wire.md, 3), and the store's integers have 64 bits.
-            if abs(pack.time_ms) > TIME_MS_MAX or max(map(abs, pack.offsets_ms)) > TIME_MS_MAX:
-                raise WireError("BodyShape", "a time beyond 2^53 ms")
     except WireError as error:
         return None, None, str(error)
     return body, after, None
+
+
+def _set_aside(body: Body) -> tuple[Body, tuple[FrameRow, ...]]:
+    """(what the store can hold of a body, the frames that it cannot hold: those stay in the archive alone)."""
+    aside = tuple(frame for frame in body.frames if not _is_storable(frame.pack))
+    if not aside:
+        return body, ()
+    return body._replace(frames=tuple(frame for frame in body.frames if _is_storable(frame.pack))), aside
+
+
+def _is_storable(pack: Pack) -> bool:
+    """True if all times of a frame fit the store. Times and offsets of a body have 64 bits each, their sums have more."""
+    first_ms, last_ms = min(pack.offsets_ms), max(pack.offsets_ms)
+    return pack.time_ms + first_ms >= -STORED_MS_MAX and pack.time_ms + last_ms <= STORED_MS_MAX

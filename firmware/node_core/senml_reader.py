@@ -40,6 +40,9 @@ def decode_pack(data) -> tuple:
         time_ms = base_ms + (_time_ms(record[6]) if 6 in record else 0)
         if not index:
             first_ms = time_ms
+        # Two times that are allowed can have a sum, or a distance from the first record, that is not.
+        if abs(time_ms) > _TIME_MS_MAX or abs(time_ms - first_ms) > _TIME_MS_MAX:
+            raise WireError("SenmlTime")
         found.append([name, unit, kind, exponent, time_ms - first_ms, value])
     return boot, first_ms, found
 

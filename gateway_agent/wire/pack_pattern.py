@@ -98,21 +98,25 @@ def _read(pattern: _Pattern, groups: tuple[bytes | None, ...]) -> Pack | None:
 def _read_with_t(pattern: _Pattern, groups: tuple[bytes | None, ...]) -> Pack | None:
     remaining = iter(groups)
     values: list[int] = []
-    offsets: list[int | None] = []
+    added: list[int | None] = []
     boot: int | None = None
     base_ms: int | None = 0
     for index, has_t in enumerate(pattern.has_t):
         values.append(_number(next(remaining)))
-        offsets.append(_time_ms(next(remaining), next(remaining)) if has_t else 0)
+        added.append(_time_ms(next(remaining), next(remaining)) if has_t else 0)
         if index == 0:
             if pattern.is_boot:
                 boot = _number(next(remaining))
             base_ms = _time_ms(next(remaining), next(remaining))
-    if base_ms is None or None in offsets:
+    if base_ms is None or None in added:
         return None
-    first = offsets[0] or 0
-    relative = tuple((offset or 0) - first for offset in offsets)
-    return Pack(boot, base_ms + first, pattern.shape, relative, tuple(values))
+    times = [base_ms + (time_ms or 0) for time_ms in added]
+    first = times[0]
+    lowest, highest = min(times), max(times)
+    # Sums and distances have the same limit as each time: the strict reader must name the error.
+    if lowest < -TIME_MS_MAX or highest > TIME_MS_MAX or max(highest - first, first - lowest) > TIME_MS_MAX:
+        return None
+    return Pack(boot, first, pattern.shape, tuple(time_ms - first for time_ms in times), tuple(values))
 
 
 def _number(raw: bytes | None) -> int:

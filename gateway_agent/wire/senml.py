@@ -72,7 +72,11 @@ def _read(records: object) -> Pack:
         kind, exponent, value = _read_value(record, index)
         if index == 0:
             boot, base_ms = _read_base(record)
-        times.append(base_ms + (_time_ms(record[T]) if T in record else 0))
+        time_ms = base_ms + (_time_ms(record[T]) if T in record else 0)
+        # Two times that are allowed can have a sum, or a distance from the first record, that is not.
+        if abs(time_ms) > TIME_MS_MAX or (times and abs(time_ms - times[0]) > TIME_MS_MAX):
+            raise WireError("SenmlTime", f"record {index}: beyond 2^53 - 1 ms")
+        times.append(time_ms)
         fields.append(Field(name, unit, kind, exponent))
         values.append(value)
     first = times[0]

@@ -185,12 +185,14 @@ export function readPack(data) {
     if (index === 0) [boot, base] = baseOf(record)
     const time = base + (record.has(6n) ? timeMs(record.get(6n)) : 0n)
     if (index === 0) rowTime = time
+    const offset = time - rowTime
+    if (!within(time, -TIME_MAX, TIME_MAX) || !within(offset, -TIME_MAX, TIME_MAX)) throw new WireError('SenmlTime')
     return {
       name,
       unit: record.has(1n) ? record.get(1n) : null,
       kind: value.kind,
       exponent: value.exponent,
-      offset_ms: form(time - rowTime),
+      offset_ms: form(offset),
       value: form(value.value)
     }
   })

@@ -11,7 +11,7 @@ from gateway_agent.wire import cbor, down, frame, keys, waveform
 from gateway_agent.wire.cbor import Tag
 from gateway_agent.wire.down import Command
 from gateway_agent.wire.headers import ENCRYPT0_TAG
-from gateway_agent.wire.limits import SEQUENCE_MAX
+from gateway_agent.wire.limits import SEQUENCE_MAX, TIME_MS_MAX
 from gateway_agent.wire.senml import decode_pack
 from tests.vectors.forms import form, pack_form
 
@@ -60,6 +60,7 @@ def make_keys() -> list[Item]:
 # ------------------------------------------------------------------------------------------------------ packs
 
 BT = 1_790_000_000
+TIME_S_MAX = TIME_MS_MAX // 1000  # the last whole second; 991 ms are left
 
 
 def fraction(exponent: int, mantissa: int) -> Tag:
@@ -121,6 +122,18 @@ GOOD_PACKS: list[tuple[str, Any]] = [
     ("64 records", [_record("occupied", index % 2 == 0, label=4, **_times(index)) for index in range(64)]),
     ("a base time of 0", [_record("occupied", True, label=4, bt=0)]),
     ("the latest time", [_record("occupied", True, label=4, bt=fraction(-3, (1 << 53) - 1))]),
+    ("base time and time add up to the latest time", [
+        _record("flow", 5, "l/s", bt=TIME_S_MAX), _record("flow", 6, "l/s", t=fraction(-3, 991))]),
+    ("base time and time of the first record add up to the latest time",
+     [_record("flow", 5, "l/s", bt=TIME_S_MAX - 10, t=fraction(-3, 10_991))]),
+    ("base time and time add up to the earliest time", [
+        _record("flow", 5, "l/s", bt=-TIME_S_MAX), _record("flow", 6, "l/s", t=fraction(-3, -991))]),
+    ("node time and time add up to the latest time", [
+        _record("flow", 5, "l/s", boot=[7, 10]), _record("flow", 6, "l/s", t=fraction(-3, TIME_MS_MAX - 10_000))]),
+    ("a record as far from the first as may be", [
+        _record("flow", 5, "l/s", bt=-1), _record("flow", 6, "l/s", t=fraction(-3, TIME_MS_MAX))]),
+    ("a record as far before the first as may be", [
+        _record("flow", 5, "l/s", bt=0, t=1), _record("flow", 6, "l/s", t=fraction(-3, 1000 - TIME_MS_MAX))]),
     ("the highest boot number", [_record("occupied", True, label=4, boot=[4294967295, 0])]),
 ]  # fmt: skip
 
@@ -176,6 +189,20 @@ BAD_PACKS: list[tuple[str, Any, str]] = [
     ("a base time in kiloseconds", _first(bt=fraction(3, 1790000)), "SenmlTime"),
     ("a time beyond 53 bits of milliseconds", _first(bt=fraction(-3, 1 << 53 | 1)), "SenmlTime"),
     ("a time beyond 53 bits in seconds", _first(bt=1 << 45), "SenmlTime"),
+    ("base time and time add up to one millisecond too late", [
+        _record("flow", 5, "l/s", bt=TIME_S_MAX), _record("flow", 6, "l/s", t=fraction(-3, 992))], "SenmlTime"),
+    ("base time and time of the first record add up to one millisecond too late",
+     [_record("flow", 5, "l/s", bt=TIME_S_MAX - 10, t=fraction(-3, 10_992))], "SenmlTime"),
+    ("base time and time add up to one millisecond too early", [
+        _record("flow", 5, "l/s", bt=-TIME_S_MAX), _record("flow", 6, "l/s", t=fraction(-3, -992))], "SenmlTime"),
+    ("node time and time add up to one millisecond too late", [
+        _record("flow", 5, "l/s", boot=[7, 10]), _record("flow", 6, "l/s", t=fraction(-3, TIME_MS_MAX - 9_999))], "SenmlTime"),
+    ("base time and time are both the latest", [
+        _record("flow", 5, "l/s", bt=fraction(-3, TIME_MS_MAX), t=fraction(-3, TIME_MS_MAX))], "SenmlTime"),
+    ("a record one millisecond too far from the first", [
+        _record("flow", 5, "l/s", bt=0, t=-1), _record("flow", 6, "l/s", t=fraction(-3, TIME_MS_MAX - 999))], "SenmlTime"),
+    ("a record one millisecond too far before the first", [
+        _record("flow", 5, "l/s", bt=0, t=1), _record("flow", 6, "l/s", t=fraction(-3, 999 - TIME_MS_MAX))], "SenmlTime"),
     ("a record's time as a boolean", _first(t=False), "SenmlTime"),
     ("a record's time with a mantissa of whole seconds", _first(t=fraction(-3, 5000)), "SenmlTime"),
     ("boot_ with one part", _first(bt=None, boot=[1]), "SenmlTime"),

@@ -397,15 +397,65 @@ def test_a_body_that_nobody_can_read_does_not_stop_the_lane(city: City) -> None:
     assert city.counters()["TableMissing"] == 1
 
 
-def test_an_absurd_time_is_a_defect_and_not_a_crash(city: City) -> None:
-    """A gateway that signs a time no node can have sent gets its receipt, and the group beside it is stored."""
+@pytest.mark.parametrize(
+    ("time_ms", "offset_ms", "boot"),
+    [
+        ((1 << 63) - 1, 0, None),
+        ((1 << 63) - 1, (1 << 63) - 1, None),
+        (-(1 << 63), -(1 << 63), None),
+        (-(1 << 63), 1000, 7),
+        (1 << 62, 1, None),
+    ],
+)
+def test_a_time_that_the_store_cannot_hold_costs_its_frame_alone(
+    city: City, time_ms: int, offset_ms: int, boot: int | None
+) -> None:
+    """A frame with a time no node can have sent is set aside and named; frames beside it and batches that lean on its batch are stored."""
     gateway = SigningGateway()
-    absurd = FrameRow(kid(), 1, pack(time_ms=(1 << 63) - 1))
+    absurd = FrameRow(kid(), 2, pack(time_ms=time_ms, boot=boot)._replace(offsets_ms=(0, offset_ms, 0)))
+    batches = [gateway.seal([frame(1), absurd, frame(3)]), *gateway.run(63, first_sequence=4)]
+    (receipt,) = city.take(gateway, *batches)
+    assert receipt.number == 64
+    assert sorted({reading.sequence for reading in city.readings()}) == [1, *range(3, 67)]
+    assert city.counters() == {"batches_next": 64, "frames_set_aside": 1}
+    assert city.events() == ["instance", "set_aside"]
+    assert city.verified().is_intact
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "offset_ms", "boot"),
+    [
+        (1 << 54, 0, None),
+        ((1 << 53) - 1, (1 << 53) - 1, None),
+        ((1 << 62) - 1, 1, None),
+        (-(1 << 62) + 1, -1, 7),
+        ((1 << 62) - 1, 1, 7),
+    ],
+)
+def test_an_absurd_time_is_stored_as_it_was_signed(city: City, time_ms: int, offset_ms: int, boot: int | None) -> None:
+    """What fits the store's integers is a reading like any other, also where it is later than a node may write."""
+    gateway = SigningGateway()
+    absurd = FrameRow(kid(), 1, pack(time_ms=time_ms, boot=boot)._replace(offsets_ms=(0, offset_ms, 0)))
+    (receipt,) = city.take(gateway, gateway.seal([absurd]), gateway.seal([frame(2)]))
+    assert receipt.number == 2
+    assert [reading.sequence for reading in city.readings()] == [1, 1, 1, 2, 2, 2]
+    room = city.room()
+    stored = [row["time_ms"] for row in room.table("SELECT time_ms FROM reading WHERE sequence = 1 ORDER BY place")]
+    room.close()
+    assert stored == [time_ms, time_ms + offset_ms, time_ms]
+    assert city.events() == ["instance"]
+
+
+def test_an_absurd_time_is_a_defect_and_not_a_crash(city: City) -> None:
+    """A gateway that signs times no node can have sent gets its receipt, and what is beside them is stored."""
+    gateway = SigningGateway()
+    absurd = [FrameRow(kid(), sequence, pack(time_ms=(1 << 63) - 1)) for sequence in (1, 5)]
     silly_anchor = FrameRow(kid(), 2, anchor((1 << 64) - 1, 1, START_MS, 1))
-    (receipt,) = city.take(gateway, gateway.seal([absurd]), gateway.seal([silly_anchor, frame(3)], fresh=True))
+    (receipt,) = city.take(gateway, gateway.seal(absurd), gateway.seal([silly_anchor, frame(3)]))
     assert receipt.number == 2
     assert sorted({reading.sequence for reading in city.readings()}) == [2, 3]
-    assert city.counters()["BodyShape"] == 1
+    assert city.counters()["frames_set_aside"] == 2
+    assert city.events().count("set_aside") == 1
 
 
 # ------------------------------------------------------------------------------------------------ strangers

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -391,3 +392,128 @@ def test_an_empty_lane_and_opaque_frames_are_said_in_words(city: City) -> None:
     text = city.verified().as_text()
     assert "1 to 0" not in text
     assert ": empty, 0 batches" in text
+
+
+# ------------------------------------------------------------------------------------------------ whose key it is
+
+SECOND = "test-only-02"
+BOTH = KEYS | {test_only_signer(SECOND).key_id: test_only_signer(SECOND).public_key}
+OWNERS = {test_only_signer(name).key_id: name for name in (GATEWAY, SECOND)}
+
+
+def forged(city: City, signer_of: str) -> None:
+    """Replace the first gateway's history by one that another gateway's key has signed, state and all."""
+    gateway = SigningGateway(signer=test_only_signer(signer_of))
+    header = encode_header(SegmentHeader(GATEWAY, 1, b"instance", 1, bytes(32)))
+    batches = [encode_batch(number, batch) for number, batch in enumerate(gateway.run(6), 1)]
+    (segment,) = (city.folder / "archive" / GATEWAY).rglob("*.seg")
+    segment.write_bytes(header + b"".join(batches))
+    (city.folder / "archive" / GATEWAY / "state.cose").write_bytes(gateway.state())
+
+
+def test_another_gateways_key_does_not_speak_for_this_one(archive: City, tmp_path: Path) -> None:
+    """A history forged with the key of another gateway is found where the key's owner is said, by the library and by the command."""
+    folder = archive.folder / "archive"
+    assert verify(folder, BOTH, owners=OWNERS).is_intact
+    forged(archive, SECOND)
+    report = verify(folder, BOTH, owners=OWNERS)
+    assert "key_of_another_gateway" in kinds(report)
+    assert report.as_json()["readings"] == 0
+    assert {problem.file for problem in report.problems if problem.kind == "key_of_another_gateway"} > {
+        f"{GATEWAY}/state.cose"
+    }
+    assert "key_not_bound" in {note.kind for note in verify(folder, BOTH).notes}
+    options = []
+    for name in (GATEWAY, SECOND):
+        (tmp_path / name).write_bytes(test_only_signer(name).public_pem())
+        options += ["--key", f"{name}={tmp_path / name}"]
+    assert "key_of_another_gateway" in refuse("verify", folder, *options, code=1)
+    assert "one key for each gateway" in refuse("verify", folder, *options, "--key", f"{SECOND}={tmp_path / GATEWAY}")
+    assert "cannot read the public key" in refuse("verify", folder, "--key", f"{GATEWAY}={tmp_path / 'none'}")
+
+
+def test_one_key_for_two_gateways_is_found_without_owners(archive: City) -> None:
+    """The forger's own archive stands beside: neither lane that the key signed is called intact, and the key is named."""
+    other = SigningGateway(SECOND)
+    archive.take(other, *other.run(2, node=2))
+    assert verify(archive.folder / "archive", BOTH).is_intact
+    forged(archive, SECOND)
+    report = verify(archive.folder / "archive", BOTH)
+    assert "key_of_another_gateway" in kinds(report)
+    assert [chain.is_intact for chain in report.chains] == [False, False]
+    assert f"signed by key {test_only_signer(SECOND).key_id.hex()}" in report.as_text()
+
+
+def test_a_state_by_another_gateways_key_is_found(archive: City) -> None:
+    """The state is compared as the batches are: it would confirm an end for which the gateway never spoke."""
+    gateway = SigningGateway()
+    gateway.run(6)
+    gateway.signer = test_only_signer(SECOND)
+    (archive.folder / "archive" / GATEWAY / "state.cose").write_bytes(gateway.state())
+    report = verify(archive.folder / "archive", BOTH)
+    assert kinds(report) == {"two_keys"}
+    assert report.chains[0].confirmed_to == 0
+
+
+# ------------------------------------------------------------------------------------------------ what a power cut leaves
+
+
+@pytest.mark.parametrize("left", [b"", bytes(73), b"SCe1\0\0"], ids=["empty", "zeros", "torn"])
+def test_a_headerless_segment_is_a_note_once_its_number_stands_in_a_later_one(archive: City, left: bytes) -> None:
+    """A segment that a power cut left without an entry is abandoned, not damage; with nothing behind it, it is a problem."""
+    gateway = SigningGateway()
+    gateway.run(6)
+    folder = segment_of(archive).parent
+    (folder / "000000000007.seg").write_bytes(left)
+    assert "header" in kinds(archive.verified())
+    link = gateway.link
+    header = encode_header(SegmentHeader(GATEWAY, 1, b"instance", 7, link))
+    (folder / "000000000007_1.seg").write_bytes(header + encode_batch(7, gateway.seal([frame(7)])))
+    report = archive.verified()
+    assert report.is_intact, report.as_text()
+    assert [note.kind for note in report.notes] == ["abandoned"]
+    (folder / "000000000007.seg").write_bytes(encode_batch(7, gateway.seal([frame(8)])))
+    assert "header" in kinds(archive.verified())
+
+
+def test_an_unsigned_header_alone_takes_nothing_out_of_an_archive(archive: City) -> None:
+    """A header that claims numbers 5 on, with no entry behind it, makes the true 5 and 6 void: that is a problem."""
+    header = encode_header(SegmentHeader(GATEWAY, 1, b"instance", 5, None))
+    (segment_of(archive).parent / "000000000100.seg").write_bytes(header)
+    (archive.folder / "archive" / GATEWAY / "state.cose").unlink()
+    assert kinds(archive.verified()) == {"void"}
+
+
+# ------------------------------------------------------------------------------------------------ no tracebacks, no holes
+
+
+def test_a_journals_lane_taken_out_whole_shows_against_the_state(tmp_path: Path) -> None:
+    """Another lane is left, but none of the lane that the state names; an older instance of a lane that is here is no problem."""
+    record, trend = SigningGateway(), SigningGateway(lane=Lane.TREND)
+    journal_with(tmp_path / "journal", record, 2).close()
+    trend.instance = b"trendtre"
+    trend.run(2)
+    (tmp_path / "state").write_bytes(trend.state())
+    assert verify(tmp_path / "journal", KEYS, {}, [tmp_path / "state"]).is_intact
+    shutil.rmtree(tmp_path / "journal" / "trend")
+    assert kinds(verify(tmp_path / "journal", KEYS, {}, [tmp_path / "state"])) == {"tail"}
+
+
+def test_what_is_only_named_like_a_segment_is_a_problem(archive: City) -> None:
+    """A folder and a dangling link called *.seg are named, and the rest is checked."""
+    folder = archive.folder / "archive"
+    (folder / "x.seg").mkdir()
+    (folder / "y.seg").symlink_to("/nonexistent")
+    report = archive.verified()
+    assert [(problem.kind, problem.file) for problem in report.problems] == [
+        ("not_a_file", "x.seg"),
+        ("not_a_file", "y.seg"),
+    ]
+    assert report.as_json()["readings"] == 18
+
+
+def test_a_receipts_log_of_anything_is_a_problem(archive: City, tmp_path: Path) -> None:
+    """Framed bodies that are no CBOR, or no receipt, are named with their place."""
+    for body, kind in ((b"\xff", "CborReserved"), (b"\x00", "EntryShape")):
+        (tmp_path / "log").write_bytes(encode_entry(body))
+        assert kinds(verify(archive.folder / "archive", KEYS, CITY_KEYS, [tmp_path / "log"])) == {kind}

@@ -64,6 +64,40 @@ def test_pack_round_trip(pack: Pack) -> None:
         assert pack_form(senml.decode_pack(raw)) == pack_form(pack)
 
 
+NEAR_LIMIT = st.one_of(
+    st.integers(-3000, 3000).map(lambda ms: (1 << 53) - 1 + ms),
+    st.integers(-3000, 3000).map(lambda ms: ms - (1 << 53) + 1),
+    st.integers(-3000, 3000),
+)
+
+
+@given(NEAR_LIMIT, NEAR_LIMIT, NEAR_LIMIT, st.booleans())
+def test_no_learned_pattern_takes_a_time_that_the_strict_reader_refuses(
+    base_ms: int, first_ms: int, second_ms: int, is_boot: bool
+) -> None:
+    """Times near 2^53 ms in all places: the learned pattern agrees with the rule, that each time, sum and distance is within it."""
+
+    def item(time_ms: int) -> int | cbor.Tag:
+        return cbor.Tag(4, [-3, time_ms]) if time_ms % 1000 else time_ms // 1000
+
+    def raw(*times_ms: int) -> bytes:
+        base, first, second = map(item, times_ms)
+        start = {"boot_": [7, base]} if is_boot else {-3: base}
+        return cbor.encode([{0: "flow", 2: 5, 6: first, **start}, {0: "flow", 2: 6, 6: second}])
+
+    # The same forms of time, so that the pattern of the absurd pack has been learned.
+    learned = [1 if time_ms % 1000 else 0 for time_ms in (base_ms, first_ms, second_ms)]
+    senml.decode_pack(raw(*learned))
+    times = (base_ms + first_ms, base_ms + second_ms)
+    judged = (base_ms, first_ms, second_ms, *times, times[1] - times[0])
+    if max(map(abs, judged)) < 1 << 53:
+        pack = senml.decode_pack(raw(base_ms, first_ms, second_ms))
+        assert (pack.time_ms, pack.offsets_ms) == (times[0], (0, times[1] - times[0]))
+    else:
+        with pytest.raises(WireError, match="SenmlTime"):
+            senml.decode_pack(raw(base_ms, first_ms, second_ms))
+
+
 @given(packs(), packs())
 def test_a_learned_pattern_reads_as_the_strict_reader(learned: Pack, other: Pack) -> None:
     """After one pack of a shape, any other values of that shape are read alike by pattern and by strict reader."""
