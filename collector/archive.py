@@ -9,7 +9,8 @@ signed state of a gateway is `<gateway>/state.cose`.
 Order of a group: archive written and synced, then the store's commit, then the receipts. A crash in between leaves a
 batch in the archive that the store does not know; the gateway, which has no receipt, sends it again, and `append`
 recognises it and writes nothing. Torn bytes at the end of the last segment are cut off before the first append:
-they were never receipted.
+they were never receipted. A last segment without a single entry, left by a power cut as it began, goes the same way;
+if it holds any byte but zeros it stays beside, as `*.torn`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ class _Shelf:
         make_folder(self.directory)
         self.created = made
         segments = sorted(self.directory.glob("*.seg"))
+        while segments and not any(not isinstance(found, Damage) for found in scan(segments[-1].read_bytes())):
+            self._set_aside(segments.pop())
         for path in segments[-2:]:
             data = path.read_bytes()
             end = len(data)
@@ -95,6 +98,16 @@ class _Shelf:
                 if end < len(data):
                     os.ftruncate(self.descriptor, end)
                 self.length_bytes = end
+
+    def _set_aside(self, path: Path) -> None:
+        if any(path.read_bytes()):
+            beside, again = path.with_name(path.name + ".torn"), 1
+            while beside.exists():
+                beside, again = path.with_name(f"{path.name}.{again}.torn"), again + 1
+            path.rename(beside)
+        else:
+            path.unlink()
+        self.created = True  # names have changed
 
     def append(self, item: ArchiveItem, framed: bytes) -> None:
         if self.descriptor < 0 or self.length_bytes >= SEGMENT_BYTES:

@@ -35,6 +35,27 @@ class Source(NamedTuple):
     void_from: int | None
 
 
+class Signers:
+    """Which key speaks for which gateway: one key for one gateway id, and one gateway id by one key.
+
+    Who names the gateway with its key has said it; for other keys it is the first that is met, in either direction.
+    """
+
+    def __init__(self, owners: Mapping[bytes, str]) -> None:
+        self._gateway_of = dict(owners)
+        self._key_of = {gateway_id: key for key, gateway_id in owners.items()}
+
+    def objection(self, gateway_id: str, key: bytes) -> tuple[str, str] | None:
+        """What is wrong with this key signing for this gateway: kind and detail; None if nothing is."""
+        owner = self._gateway_of.setdefault(key, gateway_id)
+        if owner != gateway_id:
+            return "key_of_another_gateway", f"signed for {gateway_id} by {key.hex()}, which is the key of {owner}"
+        expected = self._key_of.setdefault(gateway_id, key)
+        if expected != key:
+            return "two_keys", f"signed for {gateway_id} by {key.hex()}, whose key is {expected.hex()}"
+        return None
+
+
 class Chain:
     """Where the check stands in one chain."""
 
@@ -52,11 +73,13 @@ class Chain:
 class ChainChecker:
     """Takes segments in order; puts what it finds into the report."""
 
-    def __init__(self, report: Report, keys: Mapping[bytes, Ed25519PublicKey]) -> None:
+    def __init__(
+        self, report: Report, keys: Mapping[bytes, Ed25519PublicKey], owners: Mapping[bytes, str] | None = None
+    ) -> None:
         self.report = report
         self.chains: dict[ChainName, Chain] = {}
         self._keys = keys
-        self._signers: dict[str, bytes] = {}
+        self._signers = Signers(owners or {})
         self._seen = Seen()
 
     def _chain(self, header: SegmentHeader) -> Chain:
@@ -71,6 +94,15 @@ class ChainChecker:
         """Something is wrong with a chain."""
         chain.report.is_intact = False
         self.report.problem(finding)
+
+    def objection(self, gateway_id: str, key: bytes) -> tuple[str, str] | None:
+        """Is this not the gateway's key? Kind and detail; then no lane that the key signed counts as intact."""
+        objection = self._signers.objection(gateway_id, key)
+        if objection is not None:
+            for chain in self.chains.values():
+                if key.hex() in chain.report.key_ids:
+                    chain.report.is_intact = False
+        return objection
 
     # ------------------------------------------------------------------------------------------- segments
 
@@ -125,6 +157,10 @@ class ChainChecker:
                     self.problem(
                         chain, finding._replace(kind="fork", detail=f"two different batches have number {number}")
                     )
+                elif known is None and self.report.kind == "archive":
+                    # Only an unsigned header says so, and an archive writes again all that it gave up.
+                    detail = f"a later segment begins at or before number {number}, and does not hold it"
+                    self.problem(chain, finding._replace(detail=detail))
                 else:
                     self.report.note(finding)
             for finding in chain.abandoned:
@@ -199,11 +235,13 @@ class ChainChecker:
             detail = f"filed as number {entry.number}, signed as {says[0]} {Lane(says[1]).word} {says[2].hex()} number {says[3]}"
             self.problem(chain, place._replace(kind="misplaced", detail=detail))
             return None
-        if self._signers.setdefault(header.gateway_id, sign1.key_id) != sign1.key_id:
-            self.problem(
-                chain,
-                place._replace(kind="two_keys", detail=f"number {entry.number} is signed by another key than before"),
-            )
+        if sign1.key_id.hex() not in chain.report.key_ids:
+            chain.report.key_ids.append(sign1.key_id.hex())
+        objection = self.objection(header.gateway_id, sign1.key_id)
+        if objection is not None:
+            kind, detail = objection
+            self.problem(chain, place._replace(kind=kind, detail=f"number {entry.number} is {detail}"))
+            return None
         return opened
 
     def _on_shelf(

@@ -11,7 +11,8 @@ FINDINGS_LISTED = 50
 
 PROVES = """\
 What this proves, for every lane listed as intact:
-  each batch was signed by the gateway's key, in this order, and nothing between the first and the last number is missing,
+  each batch was signed by the key named with it, which signed for this gateway alone, in this order,
+  and nothing between the first and the last number is missing,
   changed, inserted or exchanged; every reading in it is what this gateway received (or measured itself), once.
 What it does not prove:
   what a sensor said or saw: node and gateway share a symmetric key, so the gateway could have made a reading up;
@@ -51,6 +52,7 @@ class ChainReport:
     repeats: int = 0
     gaps: list[tuple[int, int, int]] = field(default_factory=list)
     confirmed_to: int = 0  # by a signed state or receipt
+    key_ids: list[str] = field(default_factory=list)  # of whoever signed what is here, as hex; one, if all is well
     is_intact: bool = True
 
     def as_json(self) -> dict[str, Any]:
@@ -59,7 +61,7 @@ class ChainReport:
             "batches": self.batches, "frames": self.frames, "readings": self.readings, "own_readings": self.own_readings,
             "opaque_frames": self.opaque_frames, "bytes": self.bytes, "unreadable": self.unreadable, "repeats": self.repeats,
             "gaps": [{"first": first, "last": last, "reason": reason} for first, last, reason in self.gaps],
-            "confirmed_to": self.confirmed_to, "intact": self.is_intact,
+            "confirmed_to": self.confirmed_to, "key_ids": self.key_ids, "intact": self.is_intact,
         }  # fmt: skip
 
 
@@ -136,6 +138,7 @@ class Report:
                 f"  {chain.gateway} {chain.lane:<6} {chain.instance}: {numbers}, {chain.batches} batches, "
                 f"{chain.frames} frames{opaque}, {chain.readings} readings, {chain.own_readings} of its own: {state}{end}"
             )
+            lines += [f"    signed by key {key_id}" for key_id in chain.key_ids]
             lines += [
                 f"    gap {first} to {last}, signed: {('evicted', 'damaged')[reason] if reason < 2 else reason}"
                 for first, last, reason in chain.gaps

@@ -71,7 +71,7 @@ class TailChecker:
             return
         for offset, signed in self._signed(data, name):
             try:
-                for claim in self._claims(signed):
+                for claim in self._claims(signed, name, offset):
                     self._report.evidence += 1
                     self._compare(claim, name, offset)
             except WireError as error:
@@ -92,14 +92,27 @@ class TailChecker:
                     )
                 )
                 continue
-            match cbor.decode(found.body):
+            try:
+                value = cbor.decode(found.body)
+            except WireError as error:
+                self._report.problem(Finding(error.name, name, found.offset, error.detail))
+                continue
+            match value:
                 case [int(), bytes(), int(), bytes(), bytes(signed)]:
                     yield found.offset, signed
+                case _:
+                    detail = "an entry of the receipts' log that is not [lane, instance, number, link, receipt]"
+                    self._report.problem(Finding("EntryShape", name, found.offset, detail))
 
-    def _claims(self, signed: bytes) -> Iterator[Claim]:
+    def _claims(self, signed: bytes, name: str, offset: int) -> Iterator[Claim]:
         sign1 = parse_sign1(signed)
         if sign1.content_type == CONTENT_STATE:
             state = open_state(signed, self._gateway_keys[sign1.key_id])
+            objection = self._chains.objection(state.gateway_id, sign1.key_id)
+            if objection is not None:
+                kind, detail = objection
+                self._report.problem(Finding(kind, name, offset, f"a state is {detail}"))
+                return
             for head in state.heads:
                 yield Claim(
                     (state.gateway_id, int(head.lane), head.instance), head.number, head.link, "the gateway's state"
@@ -120,7 +133,8 @@ class TailChecker:
         chain = self._chains.chains.get(claim.chain)
         if chain is None or chain.report.last < claim.number:
             last = 0 if chain is None else chain.report.last
-            if chain is None and self._report.kind == "journal" and self._chains.chains:
+            is_lane_here = any(known[:2] == (gateway_id, lane) for known in self._chains.chains)
+            if chain is None and self._report.kind == "journal" and is_lane_here:
                 return  # an older instance, deleted after its receipt; a journal keeps the last segment of each lane
             finding = Finding(
                 "tail", name, offset, f"{words}: {claim.by} names number {claim.number}, what is here ends with {last}"

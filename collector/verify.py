@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -31,12 +32,27 @@ from collector.tail_check import TailChecker, refuse_unsigned
 from gateway_agent.errors import ConfigError, WireError
 
 _INSTANCE = re.compile(r"[0-9a-f]{16}")
+_FIRST_NUMBER = re.compile(r"([0-9]{12})(_[0-9]+)?\.seg")  # an archive's segment is named by it
 _SHELF = re.compile(r"fork-[0-9]+|late")
 
 Keys = Mapping[bytes, Ed25519PublicKey]  # by key id
 
 
-def verify(path: Path, gateway_keys: Keys, collector_keys: Keys | None = None, evidence: Iterable[Path] = ()) -> Report:
+class _Headerless(NamedTuple):
+    """A segment without a single entry in it: what is wrong with it, and what the segments behind it say they hold."""
+
+    file: Path
+    findings: list[Finding]
+    later: list[SegmentHeader]
+
+
+def verify(
+    path: Path,
+    gateway_keys: Keys,
+    collector_keys: Keys | None = None,
+    evidence: Iterable[Path] = (),
+    owners: Mapping[bytes, str] | None = None,
+) -> Report:
     """Check everything below a path.
 
     Args:
@@ -44,12 +60,18 @@ def verify(path: Path, gateway_keys: Keys, collector_keys: Keys | None = None, e
         gateway_keys: public keys of the gateways, by key id.
         collector_keys: public keys of collectors, by key id; needed for receipts only.
         evidence: files that hold one signed state or receipt each.
+        owners: the gateway id that a key speaks for, by key id, where that is known. Without it a key speaks for the
+            first gateway that it is met with, and for no other.
 
     Raises:
         ConfigError: there is nothing to check, or it is not what it should be.
     """
     root = path if path.is_dir() else path.parent
-    segments = sorted(path.rglob("*.seg")) if path.is_dir() else [_one_segment(path)]
+    try:
+        found = sorted(path.rglob("*.seg")) if path.is_dir() else [_one_segment(path)]
+        segments = [segment for segment in found if segment.is_file()]
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; check as somebody who may read it") from error
     named = [(file, str(file)) for file in evidence]
     for file, _ in named:
         refuse_unsigned(file)
@@ -65,19 +87,28 @@ def verify(path: Path, gateway_keys: Keys, collector_keys: Keys | None = None, e
         not segments and not any(file.name == "receipts.log" for file, _ in beside)
     )
     report = Report(str(path), "archive" if is_archive else "journal")
-    checker = ChainChecker(report, gateway_keys)
+    for other in sorted(set(found) - set(segments)):
+        detail = "named like a segment, and no file: a folder, or a link to nothing"
+        report.problem(Finding("not_a_file", str(other.relative_to(root)), 0, detail))
+    checker = ChainChecker(report, gateway_keys, owners)
+    headerless: list[_Headerless] = []
     for directory, inside in groupby(segments, key=lambda segment: segment.parent):
         in_directory = list(inside)
         try:
             headers = [_header_of(segment) for segment in in_directory]
+            for place, segment in enumerate(in_directory):
+                void_from = _void_from(headers[place], headers[place + 1 :])
+                shelf = directory.name if _SHELF.fullmatch(directory.name) else ""
+                source = Source(str(segment.relative_to(root)), shelf, void_from)
+                wrong = _read_segment(checker, segment, source, report)
+                if wrong:
+                    later = [header for header in headers[place + 1 :] if header is not None]
+                    headerless.append(_Headerless(segment, wrong, later))
         except OSError as error:
             raise ConfigError(f"{error.filename}: {error.strerror}; check as somebody who may read it") from error
-        for place, segment in enumerate(in_directory):
-            void_from = _void_from(headers[place], headers[place + 1 :])
-            shelf = directory.name if _SHELF.fullmatch(directory.name) else ""
-            source = Source(str(segment.relative_to(root)), shelf, void_from)
-            _read_segment(checker, segment, source, report)
     checker.close()
+    for segment_without in headerless:
+        _judge_headerless(checker, segment_without, report)
     tails = TailChecker(checker, gateway_keys, collector_keys or {})
     for file, name in beside + named:
         tails.read(file, name)
@@ -87,6 +118,9 @@ def verify(path: Path, gateway_keys: Keys, collector_keys: Keys | None = None, e
             "no segment is left, and nothing that is signed here could be checked: give the public key of its signer"
         )
         report.problem(Finding("tail", str(path), 0, detail))
+    if len(gateway_keys) > 1 and set(gateway_keys) - set(owners or {}):
+        detail = "several keys, and not said whose each is: compare the key of every lane, or give GATEWAY=FILE"
+        report.note(Finding("key_not_bound", str(path), 0, detail))
     report.chains.sort(key=lambda chain: (chain.gateway, chain.lane, chain.instance))
     return report
 
@@ -130,9 +164,28 @@ def _header_of(segment: Path) -> SegmentHeader | None:
     return entry if isinstance(entry, SegmentHeader) else None
 
 
-def _read_segment(checker: ChainChecker, segment: Path, source: Source, report: Report) -> None:
+def _judge_headerless(checker: ChainChecker, headerless: _Headerless, report: Report) -> None:
+    """A power cut as an archive begins a segment leaves one without an entry; what it was begun for stands in a later one."""
+    named = _FIRST_NUMBER.fullmatch(headerless.file.name)
+    number = int(named[1]) if named and report.kind == "archive" else 0
+    for header in headerless.later:
+        chain = checker.chains.get((header.gateway_id, header.lane, header.instance))
+        if chain is not None and chain.report.is_intact and 0 < header.first <= number <= chain.report.last:
+            detail = f"a segment that was begun and holds nothing; number {number} stands in a later one"
+            report.note(headerless.findings[-1]._replace(kind="abandoned", detail=detail))
+            return
+    for finding in headerless.findings:
+        report.problem(finding)
+
+
+def _read_segment(checker: ChainChecker, segment: Path, source: Source, report: Report) -> list[Finding]:
+    """Returns what is wrong with a segment in which there is not one entry; everything else goes into the report."""
     header: SegmentHeader | None = None
-    for found in scan(segment.read_bytes()):
+    data = segment.read_bytes()
+    if not any(isinstance(found, RawEntry) for found in scan(data)):
+        damage = [Finding("damage", source.file, 0, f"{len(data)} bytes are no entry")] if data else []
+        return [*damage, Finding("header", source.file, 0, "the segment's header is missing")]
+    for found in scan(data):
         if isinstance(found, Damage):
             finding = Finding("damage", source.file, found.offset, f"{found.length_bytes} bytes are no entry")
             checker.damage(header, finding, is_abandoned=found.is_tail and source.void_from is not None)
@@ -156,3 +209,4 @@ def _read_segment(checker: ChainChecker, segment: Path, source: Source, report: 
             checker.entry(header, entry, source, found.offset)
     if header is None:
         report.problem(Finding("header", source.file, 0, "the segment's header is missing"))
+    return []
