@@ -95,11 +95,12 @@ class Waiting:
         self._settle()
 
     def lowest(self):
-        """The lowest number that waits, or None."""
+        """The lowest number that waits, or None. The floor rests on it, so it does not trust in the order."""
+        lowest = None
         for i in range(len(self.sequences)):
-            if self.due_s[i] != _DONE:
-                return self.sequences[i]
-        return None
+            if self.due_s[i] != _DONE and (lowest is None or self.sequences[i] < lowest):
+                lowest = self.sequences[i]
+        return lowest
 
     def waiting_sequences(self) -> list:
         return [self.sequences[i] for i in range(len(self.sequences)) if self.due_s[i] != _DONE]

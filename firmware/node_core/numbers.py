@@ -46,8 +46,11 @@ class Numbers:
         return self.next >= self.reserved
 
     def reserve(self, lowest_held, lowest_in_memory) -> None:
-        """Take the next block. Both arguments are a number of this epoch, or None where nothing is held."""
-        self.floor = self.next if lowest_held is None else min(lowest_held, self.next)
+        """Take the next block. Both arguments are a number of this epoch, or None where nothing is held.
+
+        The floor never falls: what lies below one that was told is closed, though its file may still be there.
+        """
+        self.floor = max(self.floor, self.next if lowest_held is None else min(lowest_held, self.next))
         self.memory_floor = self.next if lowest_in_memory is None else min(lowest_in_memory, self.next)
         self.reserved = self.next + BLOCK
 

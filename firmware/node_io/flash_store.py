@@ -20,6 +20,7 @@ SEGMENT_BYTES = 4096
 _LETTERS = "art"
 _HEADS_MAX = 2
 _FRAME_BYTES_MIN = 40
+_UNKNOWN = -1  # the lowest number that waits in a segment of an earlier boot
 
 
 class StoreFull(Exception):
@@ -43,7 +44,7 @@ class FlashStore:
         self.segments_max = segments_max
         self.heads: list = [[], [], []]  # by lane, loaded, oldest first
         self.tails: list = [None, None, None]  # by lane, loaded, being written
-        self.resting: list = [[], [], []]  # by lane: (number, first sequence, epoch tag), newer than all heads
+        self.resting: list = [[], [], []]  # by lane: (number, first sequence, epoch tag, lowest that waits)
         self._next_number = 1
         try:
             os.mkdir(folder)
@@ -61,7 +62,7 @@ class FlashStore:
             return
         try:
             number = int(parts[0], 16)
-            found = (number, int(parts[1], 16), int(parts[2], 16))
+            found = (number, int(parts[1], 16), int(parts[2], 16), _UNKNOWN)
         except ValueError:
             return
         self.resting[lane].append(found)
@@ -83,7 +84,7 @@ class FlashStore:
         lowest = None
         tag = _tag(epoch)
         for lane in range(3):
-            found = [entry[1] for entry in self.resting[lane] if entry[2] == tag]
+            found = [max(entry[1], entry[3]) for entry in self.resting[lane] if entry[2] == tag]
             for segment in self.loaded(lane):
                 if segment.epoch == epoch and segment.remaining:
                     found.append(segment.lowest())
@@ -92,7 +93,7 @@ class FlashStore:
         return lowest
 
     def append(self, lane: int, epoch: bytes, entries: list) -> None:
-        """Add (sequence, frame, wait, due, tries) entries; they are durable when it returns.
+        """Add (sequence, frame, wait, due, tries) entries, ascending; they are durable when it returns.
 
         Entries written before an exception stay written; `entries` then holds only the others.
 
@@ -125,9 +126,12 @@ class FlashStore:
 
     def _tail(self, lane: int, epoch: bytes, entry) -> Segment:
         tail = self.tails[lane]
-        if tail is not None and (tail.epoch != epoch or tail.size_bytes + 6 + len(entry[1]) > SEGMENT_BYTES):
-            self._close_tail(lane)
-            tail = None
+        if tail is not None:
+            # Within a segment numbers ascend: its name says the lowest, and a gap says what a damaged record may have been.
+            is_behind = len(tail.sequences) > 0 and entry[0] <= tail.sequences[-1]
+            if is_behind or tail.epoch != epoch or tail.size_bytes + 6 + len(entry[1]) > SEGMENT_BYTES:
+                self._close_tail(lane)
+                tail = None
         if tail is None:
             if sum(self.counts()) >= self.segments_max:
                 raise StoreFull()
@@ -145,17 +149,19 @@ class FlashStore:
         elif len(self.heads[lane]) < _HEADS_MAX and not self.resting[lane]:
             self.heads[lane].append(tail)
         else:
-            self.resting[lane].append((tail.number, tail.sequences[0], _tag(tail.epoch)))
+            self.resting[lane].append((tail.number, tail.sequences[0], _tag(tail.epoch), tail.lowest()))
 
     def refill(self, lane: int, numbers):
         """Load the oldest resting segment if there is room among the heads. Returns it, or None.
 
-        Frames below their epoch's floor are closed already. `lost` of what is returned names the numbers
-        that damaged records may have had: all between their good neighbours.
+        Frames of an earlier boot below their epoch's floor are closed already, for the floor never passes what
+        waits; so are those below the lowest that waited when the segment was put to rest. `lost` of what is returned
+        names what is neither closed nor sent: the numbers that damaged records may have had (all between
+        their good neighbours), and a frame that did wait but that a gateway would refuse for the floor.
         """
         if not self.resting[lane] or len(self.heads[lane]) >= _HEADS_MAX:
             return None
-        number, first, tag = self.resting[lane].pop(0)
+        number, first, tag, lowest = self.resting[lane].pop(0)
         path = self._path(lane, number, first, tag)
         segment = Segment(b"", lane, number, path)
         segment.is_fresh = False
@@ -170,8 +176,12 @@ class FlashStore:
                 segment.lost.append([expected, sequence - 1])
             is_damaged = False
             expected = sequence + 1
+            if sequence < lowest:
+                continue
             if sequence >= numbers.closed_floor(epoch):
                 segment.add(sequence, place, self._waits_s[lane])
+            elif lowest != _UNKNOWN:
+                segment.lost.append([sequence, sequence])
         if not segment.epoch and tag == _tag(numbers.epoch):
             segment.epoch = numbers.epoch
         if is_damaged:
@@ -188,9 +198,9 @@ class FlashStore:
         """The numbers of an epoch from `lowest` on that resting segments hold, ascending. For the start only."""
         held = []
         for lane in range(3):
-            for number, first, tag in reversed(self.resting[lane]):
+            for number, first, tag, _ in reversed(self.resting[lane]):
                 if tag != _tag(epoch):
-                    break
+                    continue
                 found = scan(self._path(lane, number, first, tag))
                 held.extend([record[2] for record in found if record[0] >= 0 and record[2] >= lowest])
                 if first <= lowest:

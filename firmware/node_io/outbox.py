@@ -132,8 +132,10 @@ class Outbox:
         frame = self._sealer.seal(self.numbers.next, self.numbers.floor, pack)
         sequence = self.numbers.take()
         wait_s = first_wait_s(deadline_s)
-        if lane == TREND or not self._append(lane, epoch, [(sequence, frame, wait_s, 0, 0)]):
-            self._memory(epoch, lane).keep(sequence, frame, wait_s, now_s)
+        memory = self._memory(epoch, lane)
+        memory.keep(sequence, frame, wait_s, now_s)
+        # An older frame that flash refused goes before the new one: a lane's segments ascend, and the floor rests on that.
+        if lane == TREND or not self._spill(memory):
             self.tidy(now_s)
         return sequence
 
@@ -143,12 +145,8 @@ class Outbox:
         oldest_s = max([memory.age_s(now_s) for memory in self._memories]) if self._memories else 0
         if (held * 2 > _MEMORY_BYTES_MAX or oldest_s >= _MEMORY_WAIT_S) and now_s >= self._spill_again_s:
             for memory in list(self._memories):
-                entries = memory.entries()
-                is_stored = self._append(memory.lane, memory.epoch, entries)
-                self._memories.remove(memory)
-                if not is_stored:
+                if not self._spill(memory):
                     self._spill_again_s = now_s + _MEMORY_WAIT_S
-                    self._put_back(memory, entries)
             held = sum([memory.bytes_held for memory in self._memories])
         while held > _MEMORY_BYTES_MAX:
             self._drop_from_memory()
@@ -157,6 +155,15 @@ class Outbox:
             if len(memory.frames) > memory.remaining * 2 + 16:  # mostly places of frames that are gone
                 self._memories.remove(memory)
                 self._put_back(memory, memory.entries())
+
+    def _spill(self, memory: Memory) -> bool:
+        """Bring what waits in memory to flash, in the order of its numbers. False where some of it has to stay."""
+        entries = memory.entries()
+        is_stored = self._append(memory.lane, memory.epoch, entries)
+        self._memories.remove(memory)
+        if not is_stored:
+            self._put_back(memory, entries)
+        return is_stored
 
     def _put_back(self, memory: Memory, entries: list) -> None:
         """What flash did not take stays in memory, with what is known of its transmissions."""
@@ -285,7 +292,7 @@ class Outbox:
 
     def unreported(self) -> list:
         """(reason, ranges) of this epoch that were given up and not yet reported."""
-        return [(reason, list(pairs)) for reason, pairs in enumerate(self.numbers.lost) if pairs]
+        return [(reason, [list(pair) for pair in pairs]) for reason, pairs in enumerate(self.numbers.lost) if pairs]
 
     def reported(self, found: list) -> None:
         """What `unreported` said is queued by now, so the ledger may forget it, where nothing has come to it since."""
