@@ -7,7 +7,8 @@ Guarantees
 * When `append` returns, its batches and their received numbers survive a power cut at any moment, in order.
 * When it raises, none of them counts; they may be appended again, or sealed anew under the same numbers.
 * A number of an instance never has two meanings outside: see docs/journal.md, "Numbers".
-* Only batches that the city has receipted are deleted, and only when room is needed.
+* Only batches that the city has receipted are deleted, and only when room is needed; of an instance that the city's
+  receipt contradicts also those that were sent since.
 * Whatever turns out unreadable is kept in quarantine, counted by reason, and named by a signed gap.
 
 All methods block. One thread at a time appends; `read_after` and `head` may run beside it in another.
@@ -141,7 +142,7 @@ class Journal:
         for lane, recovery in self._recoveries.items():
 
             def receipted(instance: bytes, lane: Lane = lane) -> int:
-                return self._receipted(lane, instance)
+                return self._settled(lane, instance)
 
             recovery.run(0 if scan_all else covered[lane], receipted, self._draw_instance)
             losses += recovery.losses
@@ -331,7 +332,7 @@ class Journal:
                 log.close_segment()
             recovery = self._recoveries[log.lane]
             try:
-                recovery.repair(segment, self._receipted(log.lane, segment.instance))
+                recovery.repair(segment, self._settled(log.lane, segment.instance))
             except OSError as error:
                 raise _unavailable(error, self._directory) from error
             self.counters.losses.update(str(loss.reason) for loss in recovery.losses)
@@ -343,46 +344,74 @@ class Journal:
     def note_receipt(self, receipt: Receipt, raw: bytes) -> ReceiptVerdict:
         """Take the city's word (its signature was checked by the caller) for everything up to a number.
 
-        Kept in `receipts.log`, unsynced: a power cut may take it back, and then some batches are sent again.
+        Kept in `receipts.log`, unsynced: a power cut may take it back, and then some batches are sent again. So is it
+        kept that an instance was contradicted: see `note_sent`.
 
         Raises:
             JournalUnavailable: the disk refuses to be read.
         """
         with self._lock:
-            key: Key = (receipt.lane, receipt.instance)
-            known = self._receipts.positions.get(key)
-            if known is not None and receipt.number == known.number and receipt.link != known.link:
-                return ReceiptVerdict.CONTRADICTION
-            if receipt.gateway_id != self._gateway_id or receipt.number <= (known.number if known else 0):
-                return ReceiptVerdict.STALE
-            log = self._logs[receipt.lane]
-            lasts = [segment.last for segment in log.segments if segment.instance == receipt.instance]
-            if not lasts:
-                return ReceiptVerdict.STALE
-            if receipt.number > max(lasts):
-                return ReceiptVerdict.CONTRADICTION
-            link = self._link_at(log, receipt.instance, receipt.number)
-            if link is not None and link != receipt.link:
-                return ReceiptVerdict.CONTRADICTION
-            self._receipts.note(key, Position(receipt.number, receipt.link, raw), self._held())
-            return ReceiptVerdict.OK
+            verdict = self._judge(receipt, raw)
+            if verdict is ReceiptVerdict.CONTRADICTION:
+                self._receipts.note_contradicted((receipt.lane, receipt.instance), 0, self._held())
+            return verdict
+
+    def _judge(self, receipt: Receipt, raw: bytes) -> ReceiptVerdict:
+        key: Key = (receipt.lane, receipt.instance)
+        known = self._receipts.positions.get(key)
+        if receipt.gateway_id != self._gateway_id:
+            return ReceiptVerdict.STALE
+        if known is not None and receipt.number == known.number and receipt.link != known.link:
+            return ReceiptVerdict.CONTRADICTION
+        if receipt.number <= (known.number if known else 0):
+            return ReceiptVerdict.STALE
+        log = self._logs[receipt.lane]
+        lasts = [segment.last for segment in log.segments if segment.instance == receipt.instance]
+        if not lasts:
+            return ReceiptVerdict.STALE
+        if receipt.number > max(lasts):
+            return ReceiptVerdict.CONTRADICTION
+        link = self._link_at(log, receipt.instance, receipt.number)
+        if link is not None and link != receipt.link:
+            return ReceiptVerdict.CONTRADICTION
+        self._receipts.note(key, Position(receipt.number, receipt.link, raw), self._held())
+        return ReceiptVerdict.OK
+
+    def contradicted(self) -> list[tuple[Lane, bytes]]:
+        """The instances of which the city holds another history: they will never be receipted."""
+        with self._lock:
+            return list(self._receipts.contradicted)
+
+    def note_sent(self, lane: Lane, instance: bytes, number: int) -> None:
+        """A contradicted instance was handed to the city's broker up to `number`, since it was contradicted.
+
+        That is all that can be done for it: what was sent need not be sent again, and may be deleted. For any other
+        instance this says nothing.
+        """
+        with self._lock:
+            if (lane, instance) in self._receipts.contradicted:
+                self._receipts.note_contradicted((lane, instance), number, self._held())
 
     def receipted(self, lane: Lane) -> int:
         """The number up to which the city holds the lane's present instance."""
         return self._receipted(lane, self._logs[lane].head.instance)
 
     def unreceipted_from(self, lane: Lane) -> tuple[bytes, int]:
-        """Where `read_after` has to begin so that everything comes that the city does not hold."""
+        """Where `read_after` has to begin so that everything comes that the city does not hold and can still take."""
         log = self._logs[lane]
         for segment in log.segments:
-            receipted = self._receipted(lane, segment.instance)
-            if segment.last > receipted:
-                return segment.instance, receipted
+            settled = self._settled(lane, segment.instance)
+            if segment.last > settled:
+                return segment.instance, settled
         return log.head.instance, log.head.number
 
     def _receipted(self, lane: Lane, instance: bytes) -> int:
         position = self._receipts.positions.get((lane, instance))
         return 0 if position is None else position.number
+
+    def _settled(self, lane: Lane, instance: bytes) -> int:
+        """The number up to which nothing is left to do: receipted or, where that will never come, sent."""
+        return max(self._receipted(lane, instance), self._receipts.contradicted.get((lane, instance), 0))
 
     def _held(self) -> set[Key]:
         return {(lane, segment.instance) for lane, log in self._logs.items() for segment in log.segments}
@@ -431,7 +460,7 @@ class Journal:
             count = 0
             for segment in log.segments[:-1]:  # never the last: it says where the lane's numbering stands
                 is_empty = segment.last < segment.first
-                if wanted_bytes <= 0 or not (is_empty or segment.last <= self._receipted(lane, segment.instance)):
+                if wanted_bytes <= 0 or not (is_empty or segment.last <= self._settled(lane, segment.instance)):
                     break
                 wanted_bytes -= segment.size_bytes
                 count += 1
@@ -516,7 +545,7 @@ class Journal:
             segments=len(segments),
             batches=sum(segment.last - segment.first + 1 for _, segment in segments),
             unreceipted_batches=sum(
-                max(0, segment.last - max(segment.first - 1, self._receipted(lane, segment.instance)))
+                max(0, segment.last - max(segment.first - 1, self._settled(lane, segment.instance)))
                 for lane, segment in segments
             ),
             quarantine_bytes=self._quarantine.size_bytes,

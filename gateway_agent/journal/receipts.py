@@ -4,6 +4,9 @@
 
 Not synced when it is written: a position that a power cut takes back only means that some batches are sent again, which
 the city recognises. It is synced before a segment is deleted on the strength of it.
+
+Beside them stand the contradicted instances, of which the city holds another history: they are never receipted, so what
+counts is how far they were sent.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class ReceiptLog:
         self._rewrite_due = False
         self._name_synced = False
         self.positions: dict[Key, Position] = {}
+        self.contradicted: dict[Key, int] = {}  # the number up to which the instance was sent since
         self.size_bytes = 0
         self.damaged_bytes = 0
         self.write_failures = 0
@@ -73,6 +77,9 @@ class ReceiptLog:
                     key = (Lane(lane), instance)
                     if key not in self.positions or self.positions[key].number <= number:
                         self.positions[key] = Position(number, link, raw)
+                case [int(lane), bytes(instance), int(sent)]:
+                    key = (Lane(lane), instance)
+                    self.contradicted[key] = max(sent, self.contradicted.get(key, 0))
         except (WireError, ValueError):
             self.damaged_bytes += len(body)
 
@@ -85,6 +92,15 @@ class ReceiptLog:
             held: what the journal still holds; positions of others are forgotten when the log is rewritten.
         """
         self.positions[key] = position
+        self._write(_encode(key, position), held)
+
+    def note_contradicted(self, key: Key, sent: int, held: Collection[Key]) -> None:
+        """The city holds another history of this instance, and ours was sent up to `sent` (0: not yet) all the same."""
+        if sent > self.contradicted.get(key, -1):
+            self.contradicted[key] = sent
+            self._write(_encode_mark(key, sent), held)
+
+    def _write(self, data: bytes, held: Collection[Key]) -> None:
         try:
             if self._rewrite_due or self.size_bytes > REWRITE_BYTES:
                 self._rewrite(held)
@@ -92,7 +108,6 @@ class ReceiptLog:
             if self._handle is None:
                 self._handle = self._files.open_append(self._path)
                 self._name_synced = False
-            data = _encode(key, position)
             self._files.append(self._handle, data)
             self.size_bytes += len(data)
         except OSError:
@@ -115,10 +130,12 @@ class ReceiptLog:
 
     def _rewrite(self, held: Collection[Key]) -> None:
         self.positions = {key: position for key, position in self.positions.items() if key in held}
+        self.contradicted = {key: sent for key, sent in self.contradicted.items() if key in held}
         self.close()
         self._rewrite_due = True
         beside = self._path.with_suffix(".new")
         data = b"".join(_encode(key, position) for key, position in self.positions.items())
+        data += b"".join(_encode_mark(key, sent) for key, sent in self.contradicted.items())
         replace_file(self._files, self._path, beside, data)
         self.size_bytes = len(data)
         self._rewrite_due = False
@@ -132,3 +149,8 @@ class ReceiptLog:
 def _encode(key: Key, position: Position) -> bytes:
     lane, instance = key
     return frame(cbor.encode([int(lane), instance, position.number, position.link, position.raw]))
+
+
+def _encode_mark(key: Key, sent: int) -> bytes:
+    lane, instance = key
+    return frame(cbor.encode([int(lane), instance, sent]))

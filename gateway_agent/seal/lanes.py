@@ -10,8 +10,8 @@ for a trend. Every sealing costs a sync, and syncs are an SD card's life.
 they come back at one a second. A node without one left waits for the next, at most a second; other nodes do not
 wait with it.
 
-*Full.* The formats allow 4,096 frames and 64 KiB as sealed. A batch is full at 1,024 frames already: sealing more takes so
-long that an alarm would wait for it, and saves less than a tenth of a byte a reading. How much a frame will take is
+*Full.* The formats allow 4,096 frames and 64 KiB as sealed. A batch is full at 2,048 frames already: sealing more takes so
+long that an alarm would wait for it, and saves next to nothing a reading. How much a frame will take is
 learned: the bytes of packs in a batch against its size when sealed, with a margin of a half. A batch that comes out
 too large all the same is halved (see `sealer.py`).
 """
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 
 from gateway_agent.model import AdmittedFrame, Lane
 
-FRAMES_MAX = 1_024
+FRAMES_MAX = 2_048
 SEALED_BYTES_TARGET = 60 * 1_024
 PACK_BYTES_MAX = 384 * 1_024  # so that the opened body stays below 1 MiB whatever the packs hold
 OPAQUE_EXTRA_BYTES = 24

@@ -73,6 +73,7 @@ class Pump:
         self.bytes_sent = 0
         self.read_failures = 0
         self._idle = asyncio.Event()
+        self.on_passed: Callable[[Lane, Position], None] | None = None  # of a contradicted instance, sent up to this
 
     def wake(self) -> None:
         """There is something new: a batch, a receipt, a PUBACK."""
@@ -91,6 +92,7 @@ class Pump:
 
     def note_receipt(self, lane: Lane, position: Position) -> None:
         self._window.note_receipt(lane, position)
+        self._tell_passed()
         self._wake.set()
 
     async def drained(self) -> None:
@@ -100,9 +102,26 @@ class Pump:
         if self._uplink.is_connected:
             await self._idle.wait()
 
-    def note_contradicted(self, lane: Lane, instance: bytes) -> None:
-        self._window.note_contradicted(lane, instance)
+    def note_known(self, lane: Lane, position: Position) -> None:
+        self._window.note_known(lane, position)
         self._wake.set()
+
+    def note_left_behind(self, lane: Lane, start: Position) -> None:
+        self._window.note_left_behind(lane, start, self._monotonic_ms())
+        self._wake.set()
+
+    def note_repeated(self, lane: Lane, position: Position) -> None:
+        self._window.note_repeated(lane, position, self._monotonic_ms())
+        self._wake.set()
+
+    def note_contradicted(self, lane: Lane, instance: bytes, start: Position) -> None:
+        self._window.note_contradicted(lane, instance, start)
+        self._wake.set()
+
+    def _tell_passed(self) -> None:
+        for lane, position in self._window.take_passed():
+            if self.on_passed is not None:
+                self.on_passed(lane, position)
 
     async def run(self) -> None:
         """Send whatever the window allows."""
@@ -178,6 +197,7 @@ class Pump:
         if connection != self._connection:
             return
         self._window.note_puback(lane, position)
+        self._tell_passed()
         if self._on_broker_has is not None and (confirmed := self._window.confirm(lane)) is not None:
             data = self._batches.get((lane, confirmed))
             if data is not None:

@@ -18,8 +18,15 @@ those places are only for alarms, so that a backlog never makes an alarm wait fo
 next time, up to ten minutes; each receipt opens the window again. Alarms are few and others than the collector may
 listen to them, so their window stays open.
 
+*Repeated receipt.* A collector that repeats the receipt we know, while batches are on their way, misses the next one:
+the lane goes back at once, if the oldest was sent a second ago; after each time twice as long, until there is progress.
+
 *Contradicted.* An instance of which the city holds another history will never be receipted. What we hold of it is
-sent once, up to the broker's PUBACK, and the lane goes on with its next instance.
+sent once, up to the broker's PUBACK, and the lane goes on with its next instance. `take_passed` tells the journal what
+was sent so; no receipt for a later instance skips what was not.
+
+*Left behind.* The receipt for a later instance may come before any word about the rest of an older one. The lane goes
+on, and from time to time begins again at that rest, until the city says something about it.
 
 With delivery "broker" the PUBACK stands for the receipt: `confirm` then tells up to where the broker has a lane
 without holes.
@@ -35,6 +42,7 @@ from gateway_agent.model import Lane
 WINDOW_MAX = 256
 TIMEOUT_MS_FIRST = 15_000
 TIMEOUT_MS_HIGHEST = 600_000
+RESEND_MS_FIRST = 1_000
 ALARM_PLACES = 2
 
 
@@ -60,6 +68,9 @@ class _LaneWindow:
         self.sent: deque[_Sent] = deque()
         self.window = WINDOW_MAX
         self.timeout_ms = TIMEOUT_MS_FIRST
+        self.resend_ms = RESEND_MS_FIRST
+        self.left_at_ms: int | None = None
+        self.left_wait_ms = TIMEOUT_MS_FIRST
         self.has_more = True  # the journal may hold something behind the last position sent
         self.contradicted: set[bytes] = set()  # instances that will never be receipted
 
@@ -78,6 +89,7 @@ class Window:
         self.in_flight = 0
         self._turn = Lane.RECORD
         self.go_backs = 0
+        self._passed: dict[tuple[Lane, bytes], int] = {}
 
     def cursor(self, lane: Lane) -> Position:
         """The position behind which to read the lane's next batches."""
@@ -137,11 +149,24 @@ class Window:
                 break
         while state.sent and state.sent[0].has_puback and state.sent[0].position.instance in state.contradicted:
             state.receipted = state.sent.popleft().position
+            self._passed[lane, state.receipted.instance] = state.receipted.number
 
-    def note_contradicted(self, lane: Lane, instance: bytes) -> None:
-        """The city holds another history of this instance: it is sent once, for the record, and not waited for."""
-        self._lanes[lane].contradicted.add(instance)
-        self.go_back(lane)
+    def take_passed(self) -> list[tuple[Lane, Position]]:
+        """Up to where contradicted instances were sent since the last call, without holes."""
+        passed, self._passed = self._passed, {}
+        return [(lane, Position(instance, number)) for (lane, instance), number in passed.items()]
+
+    def note_contradicted(self, lane: Lane, instance: bytes, start: Position) -> None:
+        """The city holds another history of this instance: it is sent once, for the record, and not waited for.
+
+        The first time the lane begins again behind `start`, the first thing the journal still has to send: a receipt for
+        a later instance may have taken the window past it.
+        """
+        state = self._lanes[lane]
+        if instance not in state.contradicted:
+            state.contradicted.add(instance)
+            self.go_back(lane)
+            state.receipted = start
 
     def note_refused(self) -> None:
         """The broker refused one: its place is free, and the missing receipt will have it sent again."""
@@ -159,9 +184,25 @@ class Window:
     def note_receipt(self, lane: Lane, position: Position) -> None:
         """The city has everything up to `position`."""
         state = self._lanes[lane]
+        is_sent = any(sent.position == position for sent in state.sent)
+        if not is_sent and position.instance != state.receipted.instance in state.contradicted:
+            return  # something of the contradicted one may be left; `note_known` says when not
+        for sent in state.sent:
+            if sent.position == position:
+                break
+            if is_sent and sent.position.instance in state.contradicted and not sent.has_puback:
+                return  # as above
+        self.note_known(lane, position)
+
+    def note_known(self, lane: Lane, position: Position) -> None:
+        """Nothing before `position` is left to send, says the journal."""
+        state = self._lanes[lane]
         if any(sent.position == position for sent in state.sent):
             while state.sent:
-                if state.sent.popleft().position == position:
+                sent = state.sent.popleft()
+                if sent.has_puback and sent.position.instance in state.contradicted:
+                    self._passed[lane, sent.position.instance] = sent.position.number
+                if sent.position == position:
                     break
         elif position.instance == state.receipted.instance and position.number <= state.receipted.number:
             return
@@ -170,8 +211,29 @@ class Window:
             state.sent.clear()
         state.receipted = position
         state.timeout_ms = TIMEOUT_MS_FIRST
+        state.resend_ms = RESEND_MS_FIRST
         state.window = min(self._window_max, max(2, state.window * 2))
         state.has_more = True
+
+    def note_repeated(self, lane: Lane, position: Position, now_ms: int) -> None:
+        """The city says again what we know: it misses the next batch, unless that is still on its way."""
+        state = self._lanes[lane]
+        if position == state.receipted and state.sent and now_ms - state.sent[0].at_ms >= state.resend_ms:
+            state.resend_ms = min(TIMEOUT_MS_HIGHEST, state.resend_ms * 2)
+            self.go_back(lane)
+
+    def note_left_behind(self, lane: Lane, start: Position, now_ms: int) -> None:
+        """The city receipts a later instance, and the journal still has something of an older one behind `start`."""
+        state = self._lanes[lane]
+        if start.instance in (state.receipted.instance, *state.contradicted):
+            return  # it is being sent
+        if state.left_at_ms is None:
+            state.left_at_ms = now_ms
+        elif now_ms - state.left_at_ms >= state.left_wait_ms:
+            state.left_at_ms = now_ms
+            state.left_wait_ms = min(TIMEOUT_MS_HIGHEST, state.left_wait_ms * 2)
+            self.go_back(lane)
+            state.receipted = start
 
     def go_back(self, lane: Lane) -> None:
         """Send everything behind the receipted position again."""

@@ -45,8 +45,8 @@ def test_a_taken_lane_waits_for_what_stayed() -> None:
     assert (lanes.frames_count, lanes.bytes_count) == (0, 0)
 
 
-def test_a_batch_is_full_at_1024_frames() -> None:
-    """The 1,024th frame makes the lane due, long before its deadline."""
+def test_a_batch_is_full_at_2048_frames() -> None:
+    """The 2,048th frame makes the lane due, long before its deadline."""
     lanes = Lanes()
     for sequence in range(FRAMES_MAX - 1):
         lanes.add([frame(Lane.TREND, 300_000, sequence, size_bytes=1)], 0)

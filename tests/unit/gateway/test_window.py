@@ -148,7 +148,7 @@ def test_a_contradicted_instance_is_sent_once_and_not_waited_for() -> None:
     window = Window(START, in_flight_max=100)
     b = b"another!"
     send(window, Lane.RECORD, 1)
-    window.note_contradicted(Lane.RECORD, A)
+    window.note_contradicted(Lane.RECORD, A, window.receipted(Lane.RECORD))
     for number in (1, 2):
         send(window, Lane.RECORD, number)
     window.note_sent(Lane.RECORD, Position(b, 1), 0)
@@ -192,3 +192,42 @@ def test_a_lossy_city_gets_every_batch_in_the_end(seed: int) -> None:
         if all(window.receipted(lane).number == total for lane in Lane):
             return
     raise AssertionError(f"seed {seed}: stuck at {[window.receipted(lane) for lane in Lane]}")
+
+
+def test_a_repeated_receipt_goes_back_at_once_but_not_again_and_again() -> None:
+    """The receipt we know, repeated, sends the lane again after a second; then after two; progress makes it one again."""
+    window = Window(START, in_flight_max=100)
+    send(window, Lane.RECORD, 1)
+    window.note_repeated(Lane.RECORD, Position(A, 0), 999)
+    assert window.unreceipted_count(Lane.RECORD) == 1
+    window.note_repeated(Lane.RECORD, Position(A, 0), 1_000)
+    assert window.unreceipted_count(Lane.RECORD) == 0
+    send(window, Lane.RECORD, 1, 1_000)
+    window.note_repeated(Lane.RECORD, Position(A, 0), 2_999)
+    assert window.unreceipted_count(Lane.RECORD) == 1
+    window.note_receipt(Lane.RECORD, Position(A, 1))
+    send(window, Lane.RECORD, 2, 3_000)
+    window.note_repeated(Lane.RECORD, Position(A, 0), 9_000)
+    assert window.unreceipted_count(Lane.RECORD) == 1
+    window.note_repeated(Lane.RECORD, Position(A, 1), 4_000)
+    assert window.unreceipted_count(Lane.RECORD) == 0
+
+
+def test_a_receipt_of_a_later_instance_does_not_skip_what_was_not_sent() -> None:
+    """Only PUBACKs or the journal take the window past a contradicted instance; what passed is told once."""
+    window = Window(START, in_flight_max=100)
+    b = b"another."
+    window.note_contradicted(Lane.RECORD, A, Position(A, 5))
+    window.note_receipt(Lane.RECORD, Position(b, 3))
+    assert window.cursor(Lane.RECORD) == Position(A, 5)
+    send(window, Lane.RECORD, 6)
+    window.note_sent(Lane.RECORD, Position(b, 1), 0)
+    window.note_receipt(Lane.RECORD, Position(b, 1))
+    assert window.take_passed() == []
+    window.note_puback(Lane.RECORD, Position(A, 6))
+    assert window.take_passed() == [(Lane.RECORD, Position(A, 6))]
+    assert window.take_passed() == []
+    window.note_contradicted(Lane.RECORD, A, Position(A, 5))
+    assert window.receipted(Lane.RECORD) == Position(A, 6)
+    window.note_known(Lane.RECORD, Position(b, 3))
+    assert window.cursor(Lane.RECORD) == Position(b, 3)
