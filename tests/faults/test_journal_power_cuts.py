@@ -7,7 +7,6 @@ A failure prints the seed, the step and the last steps of each start; `run(seed,
 
 from __future__ import annotations
 
-import json
 import random
 import secrets
 from collections.abc import Callable
@@ -50,11 +49,12 @@ def test_random_cuts_lose_no_acknowledged_batch() -> None:
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
 def test_twenty_thousand_cuts_lose_no_acknowledged_batch() -> None:
-    """The long form of the campaign; its last line is one JSON object."""
+    """The long form of the campaign. Each life asserts the promises; what is printed is only what was counted."""
     seed = secrets.randbits(32)
     print(f"seed={seed}")
     cuts = _campaign(20_000, seed)
-    print(json.dumps({"cuts": cuts, "acknowledged_lost": 0, "duplicated": 0, "unreadable": 0, "seed": seed}))
+    assert cuts >= 20_000
+    print(f"cuts={cuts}")
 
 
 class _NoDirectorySync(PowerCutFiles):
