@@ -46,10 +46,11 @@ def refusal():
 
 def failing_open(path, mode="r"):
     if mode == "ab" and (failing["next"] or random.randrange(1000) < failing["chance"]):
+        is_sure = failing["next"] > 0
         failing["next"] = max(0, failing["next"] - 1)
         if random.randrange(2):
             raise refusal()
-        return TornFile(real_open(path, mode), random.randrange(6))
+        return TornFile(real_open(path, mode), random.randrange(2 if is_sure else 6))  # a record is two writes
     return real_open(path, mode)
 
 
@@ -231,5 +232,8 @@ if sys.argv[1] == "random":
 else:
     chip = ram_flash.RamFlash(48)
     ram_flash.format_and_mount(chip)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.getrandbits(24)
+    print("seed", seed)
+    random.seed(seed)
     globals()[sys.argv[1]](chip)
 print("ok")
