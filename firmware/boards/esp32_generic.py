@@ -7,7 +7,16 @@
 | I2C clock, data | 22, 21 | the usual ones on development boards, where sensor breakouts expect them |
 | hx711_dout | 32 | has a pull-up: without a converter it reads "not ready" |
 | hx711_sck | 33 | low after reset: high for 60 us would switch the converter off |
+| spi_sck, spi_miso, spi_mosi | 18, 19, 23 | the SPI of the pin table (VSPI) |
+| spi_cs, spi_ready | 5, 27 | chip select, high after reset; data ready of a converter, wakes the chip |
+| rs485_tx, rs485_rx, rs485_de | 17, 16, 4 | UART 2; driver enable, low (listening) after reset |
+| sensor_int | 26 | a sensor's interrupt output; can wake the board from deep sleep |
+| pulse, tamper | 25, 14 | contact to ground, with a pull-up; both can wake the board |
+| door, presence_switch | 13, 15 | contacts to ground, with a pull-up; both can wake the board |
+| status_light, battery_sense, cabinet_power | 34, 35, 39 | analogue inputs that work beside Wi-Fi (ADC 1) |
 | led | 2 | the board's own, where there is one |
+
+One node runs one application, which uses the roles that it needs.
 """
 
 from machine import I2C, Pin
@@ -17,8 +26,25 @@ _PINS = {
     "i2c_sda": (21, Pin.IN, None),
     "hx711_dout": (32, Pin.IN, Pin.PULL_UP),
     "hx711_sck": (33, Pin.OUT, None),
+    "spi_sck": (18, Pin.OUT, None),
+    "spi_miso": (19, Pin.IN, None),
+    "spi_mosi": (23, Pin.OUT, None),
+    "spi_cs": (5, Pin.OUT, None),
+    "spi_ready": (27, Pin.IN, None),
+    "rs485_tx": (17, Pin.OUT, None),
+    "rs485_rx": (16, Pin.IN, Pin.PULL_UP),
+    "rs485_de": (4, Pin.OUT, None),
+    "sensor_int": (26, Pin.IN, None),
+    "pulse": (25, Pin.IN, Pin.PULL_UP),
+    "tamper": (14, Pin.IN, Pin.PULL_UP),
+    "door": (13, Pin.IN, Pin.PULL_UP),
+    "presence_switch": (15, Pin.IN, Pin.PULL_UP),
+    "status_light": (34, Pin.IN, None),
+    "battery_sense": (35, Pin.IN, None),
+    "cabinet_power": (39, Pin.IN, None),
     "led": (2, Pin.OUT, None),
 }
+_HIGH_AFTER_RESET = ("spi_cs",)
 _I2C_HZ = 100_000  # cables of a metre or two; the sensors need no more
 
 
@@ -29,10 +55,10 @@ class Board:
         self._i2c = None
 
     def pin(self, role):
-        """The pin of this role, set up for it; outputs start low. KeyError for a role that this board lacks."""
+        """The pin of this role, set up for it; outputs start low, a chip select high. KeyError for a role that this board lacks."""
         number, mode, pull = _PINS[role]
         if mode == Pin.OUT:
-            return Pin(number, mode, value=0)
+            return Pin(number, mode, value=1 if role in _HIGH_AFTER_RESET else 0)
         return Pin(number, mode, pull)
 
     def i2c(self):
@@ -40,3 +66,24 @@ class Board:
         if self._i2c is None:
             self._i2c = I2C(0, scl=Pin(_PINS["i2c_scl"][0]), sda=Pin(_PINS["i2c_sda"][0]), freq=_I2C_HZ)
         return self._i2c
+
+    def adc(self, role):
+        """An analogue input over its widest range (up to about 3.1 V); `read_uv()` is calibrated by the chip's own fuses."""
+        from machine import ADC  # only where it is used: each name costs a node memory
+
+        return ADC(Pin(_PINS[role][0]), atten=ADC.ATTN_11DB)
+
+    def spi(self, baudrate=1_000_000, polarity=0, phase=1):
+        """The sensor bus for fast converters."""
+        from machine import SPI
+
+        sck, mosi, miso = [Pin(_PINS[role][0]) for role in ("spi_sck", "spi_mosi", "spi_miso")]
+        return SPI(2, baudrate=baudrate, polarity=polarity, phase=phase, sck=sck, mosi=mosi, miso=miso)
+
+    def rs485(self, baudrate=9600, parity=None, stop=1):
+        """(UART, driver enable pin) of the RS-485 transceiver."""
+        from machine import UART
+
+        tx, rx = _PINS["rs485_tx"][0], _PINS["rs485_rx"][0]
+        uart = UART(2, baudrate=baudrate, bits=8, parity=parity, stop=stop, tx=tx, rx=rx, rxbuf=512)
+        return uart, self.pin("rs485_de")

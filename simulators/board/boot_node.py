@@ -107,7 +107,8 @@ def main():
     mac = hardware.get("mac") or config.get("node") or "240ac4000001"
     machine.set_unique_id(bytes.fromhex(mac))
     world.connect(os.getenv("STARTCITY_SIM"), mac, config.get("profile", ""))
-    chips = wiring.solder(hardware.get("chips", wiring.STANDARD), hardware.get("seed", int(mac[-6:], 16)))
+    parts = hardware["chips"] if "chips" in hardware else wiring.of_profile(config.get("profile", ""))
+    chips = wiring.solder(parts, hardware.get("seed", int(mac[-6:], 16)))
     device = mount(directory, hardware)
     # Tests and figures read these; firmware has no business with them.
     machine.simulated_chips = chips

@@ -313,6 +313,174 @@ class I2C(_Bus):
         super().__init__(defaults[0] if scl is None else scl, defaults[1] if sda is None else sda, freq)
 
 
+# ---- SPI, UART, ADC
+
+_spi_chips = {}  # (sck, mosi, miso) -> chip
+
+
+def connect_spi(sck, mosi, miso, chip):
+    """For the simulation: `chip.transfer(data: bytes) -> bytes` of the same length, while its own select line (a pin listener) is low."""
+    _spi_chips[(sck, mosi, miso)] = chip
+
+
+class SPI:
+    MSB = 0
+    LSB = 1
+
+    def __init__(
+        self, id, baudrate=500_000, polarity=0, phase=0, bits=8, firstbit=0, *, sck=None, mosi=None, miso=None
+    ):
+        if id not in (1, 2):
+            raise ValueError("SPI({}) doesn't exist".format(id))
+        self._wires = tuple([Pin(pin).number for pin in (sck, mosi, miso)])
+        self._mode = (polarity, phase)
+        self._byte_us = 8_000_000 // baudrate + 1
+
+    def deinit(self):
+        pass
+
+    def _transfer(self, data):
+        _clock.wait(_clock.look() + len(data) * self._byte_us)
+        chip = _spi_chips.get(self._wires)
+        if chip is None or chip.name in _world.values["absent"]:
+            return b"\xff" * len(data)  # nobody drives the line: the pull-up does
+        if getattr(chip, "mode", self._mode) != self._mode:
+            return bytes([(byte << 1 | 1) & 0xFF for byte in chip.transfer(data)])  # sampled on the wrong edge
+        return chip.transfer(data)
+
+    def write(self, buf):
+        self._transfer(bytes(buf))
+
+    def read(self, nbytes, write=0):
+        return self._transfer(bytes([write]) * nbytes)
+
+    def readinto(self, buf, write=0):
+        buf[:] = self._transfer(bytes([write]) * len(buf))
+
+    def write_readinto(self, write_buf, read_buf):
+        if len(write_buf) != len(read_buf):
+            raise ValueError("buffers must be the same length")
+        read_buf[:] = self._transfer(bytes(write_buf))
+
+
+_uart_lines = {}  # (tx, rx) -> line
+
+
+def connect_uart(tx, rx, line):
+    """For the simulation: what hangs on the wires. `line.transmitted(data: bytes, baudrate, parity, stop)` hears what the board sends, at
+    the end of its last bit; `line.take() -> bytes` gives what has arrived by now."""
+    _uart_lines[(tx, rx)] = line
+
+
+class UART:
+    INV_TX = 1 << 5
+    INV_RX = 1 << 2
+    RTS = 1
+    CTS = 2
+
+    def __init__(
+        self,
+        id,
+        baudrate=115200,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        rxbuf=256,
+        txbuf=256,
+        timeout=0,
+        timeout_char=0,
+        invert=0,
+    ):
+        if id not in (0, 1, 2):
+            raise ValueError("UART({}) doesn't exist".format(id))
+        self._wires = (Pin(tx).number, Pin(rx).number)
+        self._settings = (baudrate, parity, stop)
+        self._byte_us = (1 + bits + (parity is not None) + stop) * 1_000_000 // baudrate
+        self._received = b""
+        self._rxbuf = rxbuf
+        self._done_us = 0
+
+    def init(self, baudrate=115200, bits=8, parity=None, stop=1, **others):
+        self._settings = (baudrate, parity, stop)
+        self._byte_us = (1 + bits + (parity is not None) + stop) * 1_000_000 // baudrate
+
+    def deinit(self):
+        pass
+
+    def _catch_up(self):
+        _clock.look()
+        line = _uart_lines.get(self._wires)
+        if line is not None:
+            self._received = (self._received + bytes(line.take()))[: self._rxbuf]
+
+    def any(self):
+        self._catch_up()
+        return len(self._received)
+
+    def read(self, nbytes=-1):
+        self._catch_up()
+        if not self._received:
+            return None
+        if nbytes < 0:
+            nbytes = len(self._received)
+        data, self._received = self._received[:nbytes], self._received[nbytes:]
+        return data
+
+    def readinto(self, buf, nbytes=-1):
+        data = self.read(len(buf) if nbytes < 0 else min(nbytes, len(buf)))
+        if data is None:
+            return None
+        buf[: len(data)] = data
+        return len(data)
+
+    def write(self, buf):
+        """Returns at once, as on the port: the driver's buffer is being sent; `txdone` says when it is out."""
+        data = bytes(buf)
+        self._done_us = max(self._done_us, _clock.look()) + len(data) * self._byte_us
+        line = _uart_lines.get(self._wires)
+        if line is not None:
+            settings = self._settings
+            _clock.at(self._done_us, lambda when_us: line.transmitted(data, *settings))
+        return len(data)
+
+    def txdone(self):
+        return _clock.look() >= self._done_us
+
+    def flush(self):
+        _clock.wait(self._done_us)
+
+
+class ADC:
+    ATTN_0DB = 0
+    ATTN_2_5DB = 1
+    ATTN_6DB = 2
+    ATTN_11DB = 3
+
+    _sources = {}  # pin -> function that gives microvolts
+
+    def __init__(self, pin, *, atten=0):
+        self._pin = pin.number if isinstance(pin, Pin) else pin
+        if not 32 <= self._pin <= 39:
+            raise ValueError("invalid pin")  # ADC 2 does not work beside Wi-Fi
+        self._full_uv = (950_000, 1_250_000, 1_750_000, 3_100_000)[atten]
+
+    def read_uv(self):
+        _clock.wait(_clock.look() + 40)
+        source = ADC._sources.get(self._pin)
+        return max(0, min(self._full_uv, int(source()))) if source is not None else 142_000
+
+    def read_u16(self):
+        return self.read_uv() * 65535 // self._full_uv
+
+
+def connect_adc(pin, source):
+    """For the simulation: `source()` gives the voltage on the pin in microvolts."""
+    ADC._sources[pin] = source
+
+
 # ---- timers, watchdog, clock
 
 

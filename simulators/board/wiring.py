@@ -7,8 +7,13 @@
         {"chip": "sht4x", "scl": 22, "sda": 21},
         {"chip": "hx711", "dout": 32, "sck": 33, "rate_sps": 80}]}
 
-Absent, everything is there, on the pins of firmware/boards/esp32_generic.py.
+Absent, it is what `wirings/<profile>.json` beside this file lists, or else `STANDARD`, on the pins of firmware/boards/esp32_generic.py.
+
+A chip is a module `<name>_chip` in simulators/sensors: either with `attach(part, seed)`, which connects it to its pins and returns
+it, or with `Chip` and `ADDRESS`, for a chip on I2C whose `Chip(seed)` needs no more.
 """
+
+import json
 
 import machine
 
@@ -17,26 +22,21 @@ STANDARD = (
     {"chip": "sht4x", "scl": 22, "sda": 21},
     {"chip": "hx711", "dout": 32, "sck": 33, "rate_sps": 80},
 )
+_here = __file__[: __file__.rfind("/")] if "/" in __file__ else "."
 
 
-def _hx711(part, seed):
-    from hx711_chip import Hx711Chip
+def of_profile(profile):
+    """The parts that a board of this profile carries."""
+    try:
+        with open(_here + "/wirings/" + profile + ".json") as file:
+            return json.load(file)
+    except OSError:
+        return STANDARD
 
-    dout = machine.connect_pin(part["dout"], level=1)
-    chip = Hx711Chip(dout, part.get("rate_sps", 80), seed, part.get("period_us"))
-    machine.connect_pin(part["sck"], listener=chip.clock)
-    return chip
 
-
-def _i2c(part, seed):
-    if part["chip"] == "qmc5883l":
-        from qmc5883l_chip import ADDRESS, Qmc5883lChip as Chip
-    elif part["chip"] == "sht4x":
-        from sht4x_chip import ADDRESS, Sht4xChip as Chip
-    else:
-        raise ValueError("hardware.json: no such chip: " + part["chip"])
-    chip = Chip(seed)
-    machine.connect_i2c(part["scl"], part["sda"], part.get("address", ADDRESS), chip)
+def _i2c(module, part, seed):
+    chip = module.Chip(seed)
+    machine.connect_i2c(part["scl"], part["sda"], part.get("address", module.ADDRESS), chip)
     return chip
 
 
@@ -44,5 +44,9 @@ def solder(parts=STANDARD, seed=1):
     """Connect the chips. Returns them by name."""
     chips = {}
     for part in parts:
-        chips[part["chip"]] = _hx711(part, seed) if part["chip"] == "hx711" else _i2c(part, seed)
+        try:
+            module = __import__(part["chip"] + "_chip")
+        except ImportError:
+            raise ValueError("hardware.json: no such chip: " + part["chip"])
+        chips[part["chip"]] = module.attach(part, seed) if hasattr(module, "attach") else _i2c(module, part, seed)
     return chips

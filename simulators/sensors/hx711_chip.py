@@ -10,6 +10,7 @@ its `strain_code`; `spike_code` replaces the next conversion; the range is 24 bi
 Source: Avia Semiconductor HX711 data sheet, "Serial interface", "Power-down control", table 3 (settling).
 """
 
+import machine
 import simclock as _clock
 import world as _world
 from noise import Noise
@@ -144,3 +145,11 @@ class Hx711Chip:
                 self._start()
 
         _clock.at(_clock.now_us + 10, settle)
+
+
+def attach(part, seed):
+    """On the pins `dout` and `sck` of the part, at `rate_sps`, or at an exact `period_us`."""
+    dout = machine.connect_pin(part["dout"], level=1)
+    chip = Hx711Chip(dout, part.get("rate_sps", 80), seed, part.get("period_us"))
+    machine.connect_pin(part["sck"], listener=chip.clock)
+    return chip

@@ -100,3 +100,6 @@ class Qmc5883lChip:
             else:
                 self._pointer = pointer + 1
         return data
+
+
+Chip = Qmc5883lChip

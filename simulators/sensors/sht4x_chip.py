@@ -102,3 +102,6 @@ class Sht4xChip:
             self.corrupt_next = False
             data[1] ^= 0x10
         return data[:count] + b"\xff" * (count - len(data))
+
+
+Chip = Sht4xChip

@@ -3,21 +3,21 @@
 """The world process: tells every simulated board what its sensors feel, over one unix socket, in simulated time.
 
 A board says who it is; from then on it gets a line for each change and the recordings some seconds ahead. The format is in
-simulators/board/world.py. A board that nobody has placed gets a place by its profile's family: the next stall of the street, or
-a bridge of its own.
+simulators/board/world.py. A board that nobody has placed gets a place by its profile's family (the id up to its first hyphen):
+`place(world, node)` of the module `place_<family>`, where there is one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from simulators.clock import SimulationClock
-from simulators.world.bridge import StrainSource, SyntheticBridge
 from simulators.world.street import Street
 
 Message = dict[str, object]
@@ -25,7 +25,6 @@ Message = dict[str, object]
 _TICK_REAL_S = 0.1
 _AHEAD_MS_MIN = 5000  # how far ahead of simulated time recordings are sent
 _AHEAD_REAL_S = 3.0  # the same in host time, for fast simulations
-_FIELD_STEP_T = 2e-8  # a smaller change of the field is not worth a line
 
 
 class Surroundings(Protocol):
@@ -38,65 +37,6 @@ class Surroundings(Protocol):
     def restart(self) -> None:
         """The board was switched on: it knows nothing."""
         ...
-
-
-class ParkingStall:
-    """A stall of a street."""
-
-    def __init__(self, street: Street, stall: int) -> None:
-        self._street = street
-        self._stall = stall
-        self.restart()
-
-    def restart(self) -> None:
-        self._field_t: tuple[float, float, float] | None = None
-        self._temperature_c = -300.0
-
-    def messages(self, now_ms: int, ahead_ms: int) -> Iterator[Message]:
-        field_t = self._street.field_t(self._stall, now_ms)
-        change: Message = {}
-        if (
-            self._field_t is None
-            or max(abs(a - b) for a, b in zip(field_t, self._field_t, strict=True)) > _FIELD_STEP_T
-        ):
-            self._field_t = field_t
-            change["field_t"] = list(field_t)
-        temperature_c = self._street.temperature_c(now_ms)
-        if abs(temperature_c - self._temperature_c) > 0.02:
-            self._temperature_c = temperature_c
-            change["temperature_c"] = round(temperature_c, 3)
-        if change:
-            yield {"at_ms": now_ms, "set": change}
-
-
-class StrainPoint:
-    """A place on a bridge."""
-
-    def __init__(self, source: StrainSource) -> None:
-        self._source = source
-        self.restart()
-
-    def restart(self) -> None:
-        self._next_ms: int | None = None
-        self._temperature_c = -300.0
-
-    def messages(self, now_ms: int, ahead_ms: int) -> Iterator[Message]:
-        if self._next_ms is None:
-            self._next_ms = (now_ms - ahead_ms) // 1000 * 1000  # a board on a busy host lives a little in the past
-        while self._next_ms < now_ms + ahead_ms:
-            block = self._source.block(self._next_ms)
-            if block is not None:
-                yield {
-                    "block": "strain",
-                    "start_ms": block.start_ms,
-                    "period_us": block.period_us,
-                    "values": list(block.codes),
-                }
-            self._next_ms += 1000
-        temperature_c = self._source.temperature_c(now_ms)
-        if abs(temperature_c - self._temperature_c) > 0.02:
-            self._temperature_c = temperature_c
-            yield {"at_ms": now_ms, "set": {"temperature_c": round(temperature_c, 3)}}
 
 
 class World:
@@ -120,7 +60,7 @@ class World:
         self.street = street or Street(64, self.clock.now_ms(), seed=seed, free_s=20, parked_s=25)
         self.truth: dict[str, list[tuple[int, int]]] = {}
         self.stalls: dict[str, int] = {}  # node -> its stall in `street`
-        self._seed = seed
+        self.seed = seed
         self._surroundings: dict[str, Surroundings] = {}
         self._changes: dict[str, Message] = {}
         self._writers: dict[str, asyncio.StreamWriter] = {}
@@ -218,12 +158,12 @@ class World:
     def _join(self, node: str, profile: str, writer: asyncio.StreamWriter) -> None:
         self._writers[node] = writer
         if node not in self._surroundings:
-            if profile.startswith("parking"):
-                self.stalls[node] = len(self.stalls)
-                self._surroundings[node] = ParkingStall(self.street, self.stalls[node])
-            elif profile.startswith("strain"):
-                bridge = SyntheticBridge(self.clock.now_ms(), seed=self._seed + int(node, 16) % 1000)
-                self._surroundings[node] = StrainPoint(bridge)
+            try:
+                family = importlib.import_module(f"simulators.world.place_{profile.partition('-')[0]}")
+            except ModuleNotFoundError:
+                pass  # nature stands still there
+            else:
+                self._surroundings[node] = family.place(self, node)
         first = self._changes.get(node)
         if first:
             self._send(node, {"at_ms": 0, "set": first})

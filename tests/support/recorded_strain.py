@@ -35,7 +35,8 @@ from gateway_agent.wire.cbor import decode
 from simulators.clock import SimulationClock
 from simulators.vm import SimulatedNode
 from simulators.world.bridge import RecordedBridge, load_recording
-from simulators.world.world import Message, StrainPoint, World
+from simulators.world.place_strain import StrainPoint
+from simulators.world.world import Message, World
 from tests.support.command_line import succeed
 from tests.support.mosquitto import Mosquitto
 from tests.support.waiting import wait_until

@@ -13,7 +13,8 @@ import pytest
 from simulators.clock import SimulationClock
 from simulators.vm import FIRMWARE, SimulatedNode
 from simulators.world.bridge import RecordedBridge
-from simulators.world.world import StrainPoint, World
+from simulators.world.place_strain import StrainPoint
+from simulators.world.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = "24dcc3000007"
