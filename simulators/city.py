@@ -13,6 +13,8 @@ says of the collector's archive. Nothing here imports the gateway: a simulation 
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import os
 import signal
@@ -21,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from simulators.account import Identity, Stored, read_export
 from simulators.broker import Broker
 from simulators.vm import SimulatedNode
 from simulators.wire_tap import WireTap
@@ -138,6 +141,11 @@ class City:
                                     "--log", "debug", env={"STARTCITY_WIFI_PASSWORD": "simulated"})  # fmt: skip
                 self.nodes.append(SimulatedNode(directory, world_socket=self.directory / "world.sock"))
 
+    @property
+    def families(self) -> dict[str, str]:
+        """Node -> family, the word before the first hyphen of its profile's id."""
+        return {node.node_id: str(node.config["profile"]).partition("-")[0] for node in self.nodes}
+
     async def start_gateway(self) -> None:
         self._gateway = await self._spawn("gateway", "gateway", "run", "--config", str(self.gateway_config))
 
@@ -158,10 +166,18 @@ class City:
         """Readings whose frame the node saw acknowledged."""
         return sum(node.acknowledged for node in self.nodes)
 
-    async def hold_nodes(self) -> None:
-        """Stop producing: every node goes on sending what it has, and samples no more."""
-        for node in self.nodes:
-            await node.hold()
+    def promised(self) -> dict[Identity, int]:
+        """The frames that the nodes have queued so far, from their own console lines, with the count of their readings."""
+        return {(node.node_id, *key): frame.readings for node in self.nodes for key, frame in list(node.queued.items())}
+
+    def acknowledged_frames(self) -> set[Identity]:
+        """The frames that the nodes were told to be safe."""
+        return {(node.node_id, *key) for node in self.nodes for key in list(node.acked)}
+
+    async def stored(self) -> list[Stored]:
+        """Every reading that the collector has stored; empty while there is none."""
+        text = await self._command("collector", "export", "--config", str(self.collector_config), check=False)
+        return read_export(list(csv.reader(io.StringIO(text)))[1:])
 
     def failures(self) -> list[str]:
         """Programs that ended although nobody stopped them."""

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""The demo: a city for a minute, with a cut uplink and a killed gateway, and the account of every reading at its end."""
+"""The demo: a city for a minute, with a cut uplink and a killed gateway, and the account of every reading at its end.
+
+The account is of every frame that the nodes had queued when the minute was over; they go on measuring while it drains.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,16 +23,21 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from simulators.account import Stored, Tally, settle
 from simulators.city import City, CityError, CityPlan
 
 _CUT_FROM, _CUT_TO = 0.25, 0.45  # of the demo's length
 _KILL_AT = 0.60
-_DRAIN_S_MAX = 30.0
+_DRAIN_S_MAX = 45.0
+# What every node says of itself is not what its family is for.
+OWN_NAMES = frozenset(
+    {"boot", "reset", "fw", "batt", "rssi", "heap", "fault", "anchor", "lost", "cmd", "crash", "safe"}
+)
 
 
 @dataclass(slots=True)
 class Account:
-    """The demo's last line. Counts are readings, but for `nodes`."""
+    """The demo's last line. Counts are readings, but for `nodes`; `families` are verified readings of each."""
 
     nodes: int
     produced: int
@@ -37,6 +45,8 @@ class Account:
     verified: int
     lost: int
     duplicated: int
+    invented: int
+    families: dict[str, int]
     chain: str
     bytes_per_reading: float
     gateway_killed: bool
@@ -51,13 +61,28 @@ class Account:
             and self.verified == self.acknowledged == self.produced
             and self.lost == 0
             and self.duplicated == 0
+            and self.invented == 0
+            and all(self.families.values())
             and self.chain == "intact"
             and self.gateway_killed
         )
 
 
+@dataclass(slots=True)
+class View:
+    """What the city's end was last seen to have."""
+
+    stored: list[Stored] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)  # of `startcity verify`
+
+
+async def look(city: City) -> View:
+    """Ask the collector and the verifier, as a person would."""
+    return View(await city.stored(), await city.verify())
+
+
 class Display(Protocol):
-    def show(self, city: City, at_s: float, phase: str, verified: dict[str, Any]) -> None: ...
+    def show(self, city: City, at_s: float, phase: str, view: View) -> None: ...
 
 
 def _batches_by_lane(report: dict[str, Any]) -> dict[str, int]:
@@ -67,22 +92,38 @@ def _batches_by_lane(report: dict[str, Any]) -> dict[str, int]:
     return dict(counts)
 
 
-def _duplicates(report: dict[str, Any]) -> int:
+def _problems(report: dict[str, Any]) -> int:
     return sum(problem["kind"] in ("identity_twice", "conflict") for problem in report.get("problems", []))
 
 
-def _rows(city: City, at_s: float, phase: str, verified: dict[str, Any]) -> list[tuple[str, str]]:
-    produced, acknowledged = city.produced, city.acknowledged
+def _by_family(city: City, stored: list[Stored]) -> dict[str, list[Stored]]:
+    """The readings of each family; every family of the city is there."""
+    found: dict[str, list[Stored]] = {family: [] for family in city.families.values()}
+    for reading in stored:
+        family = city.families.get(reading.identity[0])
+        if family is not None:
+            found[family].append(reading)
+    return found
+
+
+def _latest(readings: list[Stored]) -> str:
+    """The newest reading of a quantity with a unit, or else of any."""
+    telling = [reading for reading in readings if reading.name not in OWN_NAMES]
+    chosen = max(telling, key=lambda reading: (bool(reading.unit), reading.identity[2]), default=None)
+    return f"{chosen.name} {chosen.value} {chosen.unit}".strip() if chosen is not None else ""
+
+
+def _rows(city: City, at_s: float, phase: str, view: View) -> list[tuple[str, str]]:
     status = city.gateway_status()
-    lanes = ", ".join(f"{lane} {count}" for lane, count in _batches_by_lane(verified).items()) or "-"
+    lanes = ", ".join(f"{lane} {count}" for lane, count in _batches_by_lane(view.report).items()) or "-"
     link = status.get("nodes_broker", {})
-    count = verified.get("readings", 0)
-    return [
+    count = len(view.stored)
+    rows = [
         ("now", f"{at_s:.0f} s, {phase}"),
         ("nodes", f"{sum(node.is_running for node in city.nodes)} of {len(city.nodes)} running"),
-        ("readings produced", f"{produced}"),
-        ("acknowledged to the nodes", f"{acknowledged}"),
-        ("verified at the city", f"{count}"),
+        ("readings produced", f"{city.produced}"),
+        ("acknowledged to the nodes", f"{city.acknowledged}"),
+        ("stored at the city", f"{count}"),
         ("signed batches", lanes),
         (
             "uplink",
@@ -90,6 +131,9 @@ def _rows(city: City, at_s: float, phase: str, verified: dict[str, Any]) -> list
         ),
         ("gateway", f"{'running' if link.get('is_connected') else 'starting'}, killed {city.gateway_kills} times"),
     ]
+    for family, readings in _by_family(city, view.stored).items():
+        rows.append((family, f"{len(readings)} readings, {_latest(readings)}"))
+    return rows
 
 
 class TableDisplay:
@@ -98,9 +142,9 @@ class TableDisplay:
     def __init__(self, live: Live) -> None:
         self._live = live
 
-    def show(self, city: City, at_s: float, phase: str, verified: dict[str, Any]) -> None:
+    def show(self, city: City, at_s: float, phase: str, view: View) -> None:
         table = Table(title="startcity, a simulated city", show_header=False, title_justify="left")
-        for name, value in _rows(city, at_s, phase, verified):
+        for name, value in _rows(city, at_s, phase, view):
             table.add_row(name, value)
         self._live.update(table)
 
@@ -112,15 +156,15 @@ class LineDisplay:
         self._next = 0.0
         self._last = ""
 
-    def show(self, city: City, at_s: float, phase: str, verified: dict[str, Any]) -> None:
+    def show(self, city: City, at_s: float, phase: str, view: View) -> None:
         now = time.monotonic()
         if phase == self._last and now < self._next:
             return
         self._last, self._next = phase, now + 5
-        rows = dict(_rows(city, at_s, phase, verified))
+        rows = dict(_rows(city, at_s, phase, view))
         print(
             f"{at_s:3.0f} s, {phase}: produced {rows['readings produced']}, acknowledged {rows['acknowledged to the nodes']}, "
-            f"verified {rows['verified at the city']}, uplink {rows['uplink']}",
+            f"stored {rows['stored at the city']}, uplink {rows['uplink']}",
             flush=True,
         )
 
@@ -134,8 +178,8 @@ def _phase(city: City, part: float) -> str:
 async def _play(city: City, display: Display, seconds: float) -> Account:
     """Run the city through its minute, then count."""
     began = time.monotonic()
-    verified: dict[str, Any] = {}
-    verifying: asyncio.Task[dict[str, Any]] | None = None
+    view = View()
+    looking: asyncio.Task[View] | None = None
     cut = mended = killed = False
     while (part := (time.monotonic() - began) / seconds) < 1:
         if not cut and part >= _CUT_FROM:
@@ -148,38 +192,41 @@ async def _play(city: City, display: Display, seconds: float) -> Account:
             await city.kill_gateway()
             await city.start_gateway()
             killed = True
-        if verifying is None or verifying.done():
-            verified = verifying.result() if verifying is not None else verified
-            verifying = asyncio.create_task(city.verify())
-        display.show(city, part * seconds, _phase(city, part), verified)
+        if looking is None or looking.done():
+            view = looking.result() if looking is not None else view
+            looking = asyncio.create_task(look(city))
+        display.show(city, part * seconds, _phase(city, part), view)
         if problems := city.failures():
             raise CityError("; ".join(problems))
         await asyncio.sleep(0.5)
-    if verifying is not None:
-        await verifying
-    await city.hold_nodes()
+    if looking is not None:
+        await looking
+    promised = city.promised()
     drain_began = time.monotonic()
     while True:
-        verified = await city.verify()
+        view = await look(city)
         drain_s = time.monotonic() - drain_began
-        display.show(city, drain_s, "draining", verified)
-        if verified.get("readings") == city.produced == city.acknowledged or drain_s > _DRAIN_S_MAX:
+        display.show(city, drain_s, "draining", view)
+        tally: Tally = settle(promised, city.acknowledged_frames(), view.stored, set(city.promised()))
+        if tally.is_settled or drain_s > _DRAIN_S_MAX:
             break
         await asyncio.sleep(0.5)
-    count = int(verified.get("readings", 0))
+    count = len(view.stored)
     return Account(
         nodes=len(city.nodes),
-        produced=city.produced,
-        acknowledged=city.acknowledged,
-        verified=count,
-        lost=max(0, city.produced - count),
-        duplicated=_duplicates(verified),
-        chain="intact" if verified.get("intact") else "broken",
+        produced=tally.produced,
+        acknowledged=tally.acknowledged,
+        verified=tally.verified,
+        lost=tally.lost,
+        duplicated=tally.duplicated + _problems(view.report),
+        invented=tally.invented,
+        families={family: len(readings) for family, readings in _by_family(city, view.stored).items()},
+        chain="intact" if view.report.get("intact") else "broken",
         bytes_per_reading=round(city.tap.bytes_up / count, 2) if count else 0.0,
         gateway_killed=killed,
         uplink_cut=cut,
         drain_s=round(drain_s, 1),
-        batches=int(verified.get("batches", 0)),
+        batches=int(view.report.get("batches", 0)),
     )
 
 

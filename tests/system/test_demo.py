@@ -21,10 +21,10 @@ def test_every_reading_of_the_demo_is_verified_exactly_once(tmp_path: Path, brok
     ended = subprocess.run(words, capture_output=True, text=True, timeout=170, check=False)
     account = json.loads(ended.stdout.strip().splitlines()[-1]) if ended.stdout.strip() else {}
     assert ended.returncode == 0, f"{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
-    assert account["nodes"] == 12
+    assert account["nodes"] == 12 and len(account["families"]) == 2
     assert account["produced"] > 12
     assert account["verified"] == account["acknowledged"] == account["produced"]
-    assert (account["lost"], account["duplicated"], account["chain"]) == (0, 0, "intact")
+    assert (account["lost"], account["duplicated"], account["invented"], account["chain"]) == (0, 0, 0, "intact")
     assert account["gateway_killed"] and account["uplink_cut"]
 
 
