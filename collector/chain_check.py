@@ -19,6 +19,7 @@ from gateway_agent.wire.batch import Batch, open_batch
 from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import Gap, open_gap
+from gateway_agent.wire.loss import read_loss
 
 ZERO_LINK = bytes(32)
 CONTENT_GAP = 65004
@@ -288,6 +289,8 @@ class ChainChecker:
     def _identities(self, chain: Chain, entry: SignedEntry, body: Body, place: Finding) -> None:
         report = chain.report
         report.own_readings += len(body.own)
+        for loss in filter(None, map(read_loss, body.own)):
+            report.evicted_frames += sum(high - low + 1 for low, high in loss.ranges)
         report.opaque_frames += len(body.opaque)
         for kid, sequence, fingerprint, readings in _frames(body):
             sight = self._seen.meet(report.gateway, kid, sequence, fingerprint)

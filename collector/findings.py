@@ -46,6 +46,7 @@ class ChainReport:
     frames: int = 0
     readings: int = 0
     own_readings: int = 0
+    evicted_frames: int = 0  # that the gateway says it had to give up
     opaque_frames: int = 0
     bytes: int = 0
     unreadable: int = 0
@@ -115,6 +116,7 @@ class Report:
             "readings": sum(node.readings for node in self.nodes.values()),
             "own_readings": sum(chain.own_readings for chain in self.chains),
             "opaque_frames": sum(chain.opaque_frames for chain in self.chains),
+            "evicted_frames": sum(chain.evicted_frames for chain in self.chains),
             "heard_twice": self.heard_twice,
             "chains": [chain.as_json() for chain in self.chains],
             "nodes": {
@@ -138,6 +140,8 @@ class Report:
                 f"  {chain.gateway} {chain.lane:<6} {chain.instance}: {numbers}, {chain.batches} batches, "
                 f"{chain.frames} frames{opaque}, {chain.readings} readings, {chain.own_readings} of its own: {state}{end}"
             )
+            if chain.evicted_frames:
+                lines.append(f"    names {chain.evicted_frames} frames that were given up for want of room")
             lines += [f"    signed by key {key_id}" for key_id in chain.key_ids]
             lines += [
                 f"    gap {first} to {last}, signed: {('evicted', 'damaged')[reason] if reason < 2 else reason}"

@@ -1,13 +1,16 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""The tables of collector.sqlite, version 1. One row a reading, clustered by identity, no second index.
+"""The tables of collector.sqlite, version 2. One row a reading, clustered by identity, no second index.
 
 `source` and `field` are small numbers for (node, epoch) and (name, unit, kind, exponent), so a reading costs some 25 bytes.
 A NUMBER's value is its mantissa; `field.exponent` says the resolution. `time_ms` is city time where `boot` is null, else
 node time of that boot: times are resolved when they are read, because an anchor may come later.
 """
 
-VERSION = 1
+VERSION = 2
+
+# From the version before to this one.
+MIGRATIONS = {1: "ALTER TABLE anchor ADD COLUMN drift_ppm INTEGER NOT NULL DEFAULT 100;"}
 
 TABLES = """
 CREATE TABLE source (
@@ -46,7 +49,7 @@ CREATE TABLE gateway (
     id TEXT PRIMARY KEY, online INTEGER NOT NULL, wall_ms INTEGER, clock_state INTEGER NOT NULL, bound_s INTEGER) WITHOUT ROWID;
 CREATE TABLE anchor (
     source INTEGER NOT NULL, boot INTEGER NOT NULL, node_ms INTEGER NOT NULL, city_ms INTEGER NOT NULL, bound_ms INTEGER NOT NULL,
-    PRIMARY KEY (source, boot, node_ms, city_ms)) WITHOUT ROWID;
+    drift_ppm INTEGER NOT NULL DEFAULT 100, PRIMARY KEY (source, boot, node_ms, city_ms)) WITHOUT ROWID;
 CREATE TABLE boot_window (
     source INTEGER NOT NULL, boot INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
     latest_offset_ms INTEGER, PRIMARY KEY (source, boot)) WITHOUT ROWID;

@@ -16,6 +16,7 @@ from rich.table import Table
 from collector.config import load_config
 from collector.export import iso, value_text
 from collector.intake import FOREIGN_EVENT, FOREIGN_NOTED_MS
+from collector.losses import evicted
 from collector.ranges import Quality
 from collector.reading_room import Reading, ReadingRoom
 from gateway_agent.model import Lane
@@ -78,6 +79,7 @@ def collect(room: ReadingRoom, listed: Collection[str], now_ms: int) -> dict[str
         ],
         "not_listed": foreign,
         "conflicts": conflicts,
+        "evicted": evicted(room),
         "counters": {row["name"]: row["count"] for row in room.table("SELECT name, count FROM counter ORDER BY name")},
         "events": events,
     }
@@ -179,6 +181,10 @@ def _print(view: dict[str, Any], console: Console, all_names: bool) -> None:
             )  # fmt: skip
     if view["conflicts"]:
         console.print(f"[red]{view['conflicts']} conflicts: one identity came twice with other contents[/]")
+    for row in view["evicted"]:
+        console.print(
+            f"[red]node {row['node']}, epoch {row['epoch'][:8]}: {row['frames']} frames were given up by a full gateway[/]"
+        )
     for event in view["events"]:
         console.print(
             f"{event['at']}  {event['gateway']}/{event['lane'] or '-'}  {event['kind']}: {event['detail']}",

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from collector.group import Event, Group, StagedBatch
 from collector.interned import Interned
 from collector.ranges import Ranges
-from collector.times import anchor_bound_ms
+from collector.times import DRIFT_PPM, anchor_bound_ms
 from gateway_agent.errors import WireError
 from gateway_agent.model import FrameRow, Kid, OpaqueRow, Pack, Shape
 from gateway_agent.wire import cbor
@@ -195,14 +195,16 @@ class FrameTable:
         except WireError:
             return  # the reading itself is kept; an anchor that cannot be read anchors nothing
         match items:
-            case [int(boot), int(node_ms), int(city_ms), int(round_trip_ms)] if (
-                0 <= boot < 1 << 32
+            case [int(boot), int(node_ms), int(city_ms), int(round_trip_ms), *drift] if (
+                (not drift or (len(drift) == 1 and isinstance(drift[0], int) and 0 <= drift[0] <= 1_000_000))
+                and 0 <= boot < 1 << 32
                 and max(abs(node_ms), abs(city_ms), round_trip_ms) <= TIME_MS_MAX
                 and round_trip_ms >= 0
             ):
                 bound_ms = anchor_bound_ms(round_trip_ms, batch.bound_s)
                 self._db.execute(
-                    "INSERT OR REPLACE INTO anchor VALUES (?, ?, ?, ?, ?)", (source, boot, node_ms, city_ms, bound_ms)
+                    "INSERT OR REPLACE INTO anchor VALUES (?, ?, ?, ?, ?, ?)",
+                    (source, boot, node_ms, city_ms, bound_ms, *(drift or [DRIFT_PPM])),
                 )
 
     def _note_conflict(

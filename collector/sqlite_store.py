@@ -22,7 +22,7 @@ from collector.interned import Interned
 from collector.ledger import Branch, ChainKey
 from collector.private import FILE_MODE, make_file, make_folder
 from collector.ranges import Ranges
-from collector.schema import TABLES, VERSION
+from collector.schema import MIGRATIONS, TABLES, VERSION
 from collector.sqlite_frames import FrameTable, Tally
 from gateway_agent.errors import ConfigError, Unavailable, WireError
 from gateway_agent.wire.node_table import NodeTable
@@ -78,7 +78,11 @@ class Store:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             self._db.executescript(f"BEGIN;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
-        elif version != VERSION:
+            return
+        while version in MIGRATIONS:
+            self._db.executescript(f"BEGIN;{MIGRATIONS[version]}PRAGMA user_version={version + 1};COMMIT;")
+            version += 1
+        if version != VERSION:
             raise ConfigError(
                 f"{self.path}: made by another version (schema {version}, ours {VERSION}); update startcity"
             )

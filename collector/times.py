@@ -15,8 +15,8 @@ arrival bounds it from above; a node numbers its frames as it queues them, so a 
 number bounds the boot from below. Both are bounds of the one offset between node time and city time of that boot.
 
 Times are milliseconds since 1970 UTC (city) or since boot (node). The drift allowance is 100 ppm: the ESP32 series' crystals
-are specified at +-10 ppm at room temperature, ageing and -25 to +70 degrees take it to some tens of ppm; a node
-whose slow clock runs through deep sleep is worse and says so by anchoring after each wake.
+are specified at +-10 ppm at room temperature, ageing and -25 to +70 degrees take it to some tens of ppm. A node
+whose time is kept by a slow clock in deep sleep is worse, and its anchors say by how much.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ class TimeQuality(Enum):
 
 
 class Anchor(NamedTuple):
-    """At `node_ms` of a boot it was `city_ms`, within `bound_ms`."""
+    """At `node_ms` of a boot it was `city_ms`, within `bound_ms`; from there on that boot's clock runs off by `drift_ppm` at most."""
 
     node_ms: int
     city_ms: int
     bound_ms: int
+    drift_ppm: int = DRIFT_PPM
 
 
 class OffsetWindow(NamedTuple):
@@ -73,9 +74,9 @@ def anchor_bound_ms(round_trip_ms: int, gateway_bound_s: int | None) -> int:
     return (round_trip_ms + 1) // 2 + gateway_ms
 
 
-def drift_ms(distance_ms: int) -> int:
-    """What a crystal may have run off over this long, rounded up."""
-    return -(-abs(distance_ms) * DRIFT_PPM // 1_000_000)
+def drift_ms(distance_ms: int, drift_ppm: int = DRIFT_PPM) -> int:
+    """What a clock may have run off over this long, rounded up; a crystal, where nothing else is said."""
+    return -(-abs(distance_ms) * drift_ppm // 1_000_000)
 
 
 def tightest(anchors: Iterable[Anchor], node_ms: int) -> tuple[int, int] | None:
@@ -86,7 +87,7 @@ def tightest(anchors: Iterable[Anchor], node_ms: int) -> tuple[int, int] | None:
     best: tuple[int, int, int] | None = None
     for anchor in anchors:
         distance_ms = node_ms - anchor.node_ms
-        candidate = (anchor.bound_ms + drift_ms(distance_ms), anchor.node_ms, anchor.city_ms + distance_ms)
+        candidate = (anchor.bound_ms + drift_ms(distance_ms, anchor.drift_ppm), anchor.node_ms, anchor.city_ms + distance_ms)
         if best is None or candidate < best:
             best = candidate
     return None if best is None else (best[2], best[0])

@@ -25,5 +25,9 @@ class Unavailable(Exception):
     """Something that we need is not there now: a broker, a disk. Tried again with back-off."""
 
 
+class NoRoom(Unavailable):
+    """A store is full, and may offer to give something up for what is new."""
+
+
 class ConfigError(Exception):
     """A person has to change a setting. Shown in plain words; exit code 2."""

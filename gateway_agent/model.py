@@ -155,3 +155,18 @@ class Receipt(NamedTuple):
     instance: bytes
     number: int
     link: bytes
+
+
+class Eviction(NamedTuple):
+    """What is to be given up for want of room: the batches `first` to `last` of one segment.
+
+    `received` names the frames in them that the city has not receipted; `damaged` tells that there were more, unreadable ones.
+    """
+
+    lane: Lane
+    instance: bytes
+    serial: int
+    first: int
+    last: int
+    received: tuple[Received, ...]
+    damaged: bool

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 
-from gateway_agent.errors import ConfigError, Unavailable
+from gateway_agent.errors import ConfigError, NoRoom, Unavailable
 from gateway_agent.journal.received import Ranges
 from gateway_agent.journal.salvage import Loss
 from gateway_agent.model import Kid, Lane
@@ -24,6 +24,10 @@ class JournalFull(JournalUnavailable):
     """No room, and nothing that the city has receipted is left to delete. Receipts, or a bigger disk, make room."""
 
 
+class JournalAtLimit(JournalFull, NoRoom):
+    """The journal has reached the size that it may have. `Journal.next_eviction` tells what may be given up for it."""
+
+
 class JournalBusy(ConfigError):
     """Another process has this journal open."""
 
@@ -32,7 +36,8 @@ class JournalBusy(ConfigError):
 class JournalLimits:
     """
     Attributes:
-        bytes_max: no append takes the journal's files, quarantine included, over it. At least 8 segments.
+        bytes_max: no append takes the journal's files, quarantine included, over it, but for the records of what was
+            evicted, which may pass it by 64 KiB. At least 8 segments.
         segment_bytes: a segment is finished by the append that reaches this size; so it may be longer by one append.
             Smaller: room is freed in smaller steps. Bigger: fewer files, snapshots and node tables.
     """
@@ -87,6 +92,8 @@ class JournalCounters:
     snapshots: int = 0
     failed_snapshots: int = 0
     deleted_segments: int = 0
+    evicted_segments: int = 0
+    evicted_batches: int = 0
     failed_deletions: int = 0
     losses: Counter[str] = field(default_factory=Counter)  # found while reading, by reason; `recovery` has the others
 

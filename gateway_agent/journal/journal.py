@@ -9,6 +9,8 @@ Guarantees
 * A number of an instance never has two meanings outside: see docs/journal.md, "Numbers".
 * Only batches that the city has receipted are deleted, and only when room is needed; of an instance that the city's
   receipt contradicts also those that were sent since.
+* Where that is not enough, the caller may evict: the oldest trends, then the oldest records, never an alarm. A signed gap takes
+  their place, and the frames that were in them are named beforehand, for the caller to write down.
 * Whatever turns out unreadable is kept in quarantine, counted by reason, and named by a signed gap.
 
 All methods block. One thread at a time appends; `read_after` and `head` may run beside it in another.
@@ -24,6 +26,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway_agent.journal.accounts import (
+    JournalAtLimit,
     JournalBusy,
     JournalCounters,
     JournalFull,
@@ -34,6 +37,7 @@ from gateway_agent.journal.accounts import (
     Recovery,
     Usage,
 )
+from gateway_agent.journal.eviction import EVICTED_BYTES_MAX, plan_eviction
 from gateway_agent.journal.files import Files, OsFiles, remove_file, replace_file
 from gateway_agent.journal.lane_log import LaneLog, SegmentDamagedError, StoredBatch, entry_link
 from gateway_agent.journal.quarantine import Quarantine
@@ -42,11 +46,12 @@ from gateway_agent.journal.received import ReceivedNumbers, decode_snapshot, enc
 from gateway_agent.journal.recovery import LaneRecovery, SignGap
 from gateway_agent.journal.salvage import Loss, Reason
 from gateway_agent.journal.segment import BODY_BYTES_MAX, BatchEntry, GapEntry, encode_batch
-from gateway_agent.model import GatewayId, Lane, LaneHead, Receipt, SealedBatch
+from gateway_agent.model import Eviction, GatewayId, Lane, LaneHead, Receipt, SealedBatch
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEADER_BYTES_MAX = 128  # of a new segment
 _REPAIRS_MAX = 16  # in one call of read_after
+_LOSS_RESERVE_BYTES = 1 << 16  # above the limit, for the records of what is evicted
 
 
 class Journal:
@@ -61,6 +66,7 @@ class Journal:
         self._directory = directory
         self._gateway_id = gateway_id
         self._files = files
+        self._sign_gap = sign_gap
         self._draw_instance: Callable[[], bytes] = lambda: secrets.token_bytes(8)
         self._lock = threading.RLock()  # writing, deleting, repairing
         self._lock_handle: int | None = None
@@ -214,11 +220,15 @@ class Journal:
         """Whether the next append begins a segment in this lane, so that its first batch starts a node table."""
         return self._logs[lane].is_segment_start
 
-    def append(self, batches: Sequence[SealedBatch]) -> None:
+    def append(self, batches: Sequence[SealedBatch], *, is_loss_record: bool = False) -> None:
         """Write batches of any lanes, sync each file once, and count them.
 
+        Args:
+            batches: in the order of their numbers.
+            is_loss_record: they name what is to be evicted next, and may use the room that is kept for that.
+
         Raises:
-            JournalUnavailable: a write or a sync failed, or (`JournalFull`) there is no room. No batch of this call
+            JournalUnavailable: a write or a sync failed, or (`JournalFull`, `JournalAtLimit`) there is no room. No batch of this call
                 counts. The next append starts a new segment in the lanes concerned, so seal those batches anew if
                 they rest on a node table.
             ValueError: a batch does not continue its lane, or is too long. Nothing was written.
@@ -230,7 +240,7 @@ class Journal:
             for batch in batches:
                 groups.setdefault(batch.lane, []).append(batch)
             entries = {lane: self._encode(lane, group) for lane, group in groups.items()}
-            self._make_room(sum(map(len, entries.values())))
+            self._make_room(sum(map(len, entries.values())), _LOSS_RESERVE_BYTES if is_loss_record else 0)
             touched: list[LaneLog] = []
             try:
                 for lane, data in entries.items():
@@ -438,19 +448,65 @@ class Journal:
         with self._lock:
             return self._delete_receipted(self._size_bytes() + 4 * self.limits.segment_bytes - self.limits.bytes_max)
 
-    def _make_room(self, wanted_bytes: int) -> None:
-        """Raises: JournalFull: there is none."""
-        wanted_bytes += _HEADER_BYTES_MAX * len(Lane)
+    def _make_room(self, wanted_bytes: int, reserve_bytes: int) -> None:
+        """Raises: JournalAtLimit: there is none."""
+        wanted_bytes += _HEADER_BYTES_MAX * len(Lane) - reserve_bytes
         if self._size_bytes() + wanted_bytes <= self.limits.bytes_max:
             return
         self._delete_receipted(self._size_bytes() + wanted_bytes - self.limits.bytes_max)
         if self._size_bytes() + wanted_bytes > self.limits.bytes_max:
             self.counters.failed_appends += 1
-            raise JournalFull(
+            raise JournalAtLimit(
                 f"{self._directory} holds {self._size_bytes()} of {self.limits.bytes_max} bytes, and the city has "
                 "receipted nothing that could be deleted: see in the status whether the city's broker is connected and "
                 "receipts come, or raise journal.bytes_max"
             )
+
+    def next_eviction(self) -> Eviction | None:
+        """What is given up first for want of room: the oldest segment of the trends, else of the records; None if none may go.
+
+        Changes nothing but damage that it meets. What it names is to be written down (in the alarm lane) before `evict` is called.
+
+        Raises:
+            JournalUnavailable: the disk refuses.
+        """
+        if self._sign_gap is None:
+            return None
+        with self._lock:
+            for lane in (Lane.TREND, Lane.RECORD):
+                log = self._logs[lane]
+                for segment in log.segments[:-1]:
+                    if segment.size_bytes > EVICTED_BYTES_MAX and segment.last >= segment.first:
+                        try:
+                            found = self._recoveries[lane].look(segment.serial)
+                        except OSError as error:
+                            raise _unavailable(error, self._directory) from error
+                        return plan_eviction(lane, segment, found, self._settled(lane, segment.instance))
+        return None
+
+    def evict(self, eviction: Eviction) -> None:
+        """Put a signed gap in place of what `next_eviction` has named.
+
+        Raises:
+            JournalUnavailable: the disk refuses; the batches stay.
+        """
+        assert self._sign_gap is not None
+        with self._lock:
+            log = self._logs[eviction.lane]
+            segment = next((item for item in log.segments[:-1] if item.serial == eviction.serial), None)
+            if segment is None:
+                return  # receipted and deleted meanwhile
+            try:
+                # A node that repeats one of these frames is told that it arrived: that has to outlive the segment.
+                if segment.serial > self._covered[eviction.lane]:
+                    self._take_snapshot()
+                self._recoveries[eviction.lane].replace_by_gap(segment)
+            except OSError as error:
+                raise _unavailable(error, self._directory) from error
+            self._snapshot_due = True
+            self.counters.evicted_segments += 1
+            self.counters.evicted_batches += eviction.last - eviction.first + 1
+            self.counters.syncs += 2
 
     def _delete_receipted(self, wanted_bytes: int) -> int:
         """Delete the oldest receipted segments, at least `wanted_bytes` of them if there are; trends first."""

@@ -28,6 +28,7 @@ from gateway_agent.journal.lane_log import LaneLog, Segment, entry_link, segment
 from gateway_agent.journal.quarantine import Quarantine
 from gateway_agent.journal.salvage import (
     GAP_DAMAGED,
+    GAP_EVICTED,
     LINK_NONE,
     Hole,
     Loss,
@@ -246,6 +247,41 @@ class LaneRecovery:
         log.forget_places(segment.serial)
         log.segments = [mended if other is segment else other for other in log.segments]
         return mended
+
+    def look(self, serial: int) -> Scan:
+        """The entries of a segment as the file has them. Raises: OSError."""
+        return self._scan_bytes(self._read(self._log.path(serial)), serial)
+
+    def replace_by_gap(self, segment: Segment) -> None:
+        """Give up a segment that is not the lane's last: a signed gap stands for it from now on.
+
+        The header stays as it is, and the gap stands for all of the segment, what the city holds included: so it makes void what it
+        made void before.
+
+        Raises:
+            OSError: the segment stays as it is.
+        """
+        assert self._sign_gap is not None
+        log = self._log
+        found = self.look(segment.serial)
+        after = log.segments[log.segments.index(segment) + 1]
+        end = found.pieces[-1].entry if found.pieces else None
+        if after.instance == segment.instance and after.link_before is not None:
+            link = after.link_before
+        elif isinstance(end, BatchEntry | GapEntry) and end.number == segment.last:
+            link = entry_link(end)
+        else:
+            raise OSError(errno.EIO, "the link behind it cannot be read")
+        instance, first, last = segment.instance, segment.first, segment.last
+        header = found.header or Header(self._gateway_id, log.lane, instance, first, segment.link_before)
+        gap = GapEntry(last, first, self._sign_gap(log.lane, instance, first, last, link, GAP_EVICTED), link)
+        data = encode_header(header) + encode_gap(gap)
+        path = log.path(segment.serial)
+        replace_file(self._files, path, path.with_suffix(".new"), data)
+        evicted = Segment(segment.serial, instance, first, last, len(data))
+        evicted.link_before = header.link
+        log.forget_places(segment.serial)
+        log.segments = [evicted if other is segment else other for other in log.segments]
 
     def _check_segment(
         self,

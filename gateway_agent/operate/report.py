@@ -74,6 +74,8 @@ def journal_report(journal: Journal, refusal: str) -> dict[str, Any]:
         "bytes_written": counters.bytes_written,
         "failed_appends": counters.failed_appends,
         "deleted_segments": counters.deleted_segments,
+        "evicted_segments": counters.evicted_segments,
+        "evicted_batches": counters.evicted_batches,
         "losses": dict(counters.losses),
         "recovery": {
             "batches": recovery.batches,

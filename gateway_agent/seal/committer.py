@@ -20,15 +20,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from gateway_agent.backoff import Backoff
-from gateway_agent.errors import Unavailable
-from gateway_agent.model import AdmittedFrame, Lane, LaneHead, SealedBatch
+from gateway_agent.errors import NoRoom, Unavailable
+from gateway_agent.model import AdmittedFrame, Eviction, Lane, LaneHead, SealedBatch
 from gateway_agent.ports import Clock
 from gateway_agent.seal.lanes import Lanes
 from gateway_agent.seal.sealer import Sealer
+from gateway_agent.wire.loss import LossReason, loss_records
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+EVICTIONS_MAX = 16  # for one append: a segment each
+
 Work = list[tuple[Lane, list[AdmittedFrame]]]
 
 
@@ -37,7 +40,9 @@ class SealedStore(Protocol):
 
     def head(self, lane: Lane) -> LaneHead: ...
     def is_segment_start(self, lane: Lane) -> bool: ...
-    def append(self, batches: Sequence[SealedBatch]) -> None: ...
+    def append(self, batches: Sequence[SealedBatch], *, is_loss_record: bool = False) -> None: ...
+    def next_eviction(self) -> Eviction | None: ...
+    def evict(self, eviction: Eviction) -> None: ...
 
 
 class Worker(Protocol):
@@ -147,6 +152,45 @@ class Committer:
                 return sealed
 
     def _seal_and_append(self, work: Work) -> list[SealedBatch]:
+        """What was sealed, with the records of what had to be given up for it. Raises: Unavailable."""
+        losses: list[SealedBatch] = []
+        for _ in range(EVICTIONS_MAX):
+            try:
+                return losses + self._try_to_append(work)
+            except NoRoom:
+                lost = self._evict()
+                if lost is None:
+                    raise
+                losses += lost
+        return losses + self._try_to_append(work)
+
+    def _evict(self) -> list[SealedBatch] | None:
+        """Give up the oldest of the least urgent, in writing first. None where nothing may be given up.
+
+        A cut in between leaves a claim of loss for what is still there: the city prefers what it has.
+        """
+        eviction = self._store.next_eviction()
+        if eviction is None:
+            return None
+        clock = self._clock.read()
+        records = loss_records(eviction.received, LossReason.EVICTED, clock.wall_ms)
+        head = self._store.head(Lane.ALARM)
+        sealed = self._sealer.seal_own(head, self._store.is_segment_start(Lane.ALARM), records, clock)
+        try:
+            self._store.append(sealed, is_loss_record=True)
+        except Exception:
+            self._sealer.forget_table(Lane.ALARM)
+            raise
+        self._store.evict(eviction)
+        log.warning(
+            "the journal is full: batches %d to %d of the lane %s are given up",
+            eviction.first,
+            eviction.last,
+            eviction.lane.word,
+        )
+        return sealed
+
+    def _try_to_append(self, work: Work) -> list[SealedBatch]:
         clock = self._clock.read()
         sealed: list[SealedBatch] = []
         try:

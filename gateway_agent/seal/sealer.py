@@ -20,6 +20,7 @@ from gateway_agent.model import (
     Lane,
     LaneHead,
     OpaqueRow,
+    OwnReading,
     Received,
     SealedBatch,
 )
@@ -27,6 +28,8 @@ from gateway_agent.wire.batch import BatchHeader, link_of, seal_batch
 from gateway_agent.wire.body import encode_body
 from gateway_agent.wire.node_table import NodeTable
 from gateway_agent.wire.signer import Signer
+
+OWN_PER_BATCH_MAX = 48  # of at most 1,024 bytes each: a signed batch has at most 64 KiB
 
 
 class Sealer:
@@ -60,20 +63,36 @@ class Sealer:
         next_head = LaneHead(head.lane, head.instance, last.number, link_of(last.batch))
         return first + self.seal(next_head, False, frames[middle:], clock)
 
+    def seal_own(
+        self, head: LaneHead, is_segment_start: bool, readings: Sequence[OwnReading], clock: ClockReading
+    ) -> list[SealedBatch]:
+        """Batches that continue `head` and hold the gateway's own readings, in their order."""
+        if is_segment_start:
+            self.forget_table(head.lane)
+        sealed = []
+        for start in range(0, len(readings), OWN_PER_BATCH_MAX):
+            body = Body((), (), tuple(readings[start : start + OWN_PER_BATCH_MAX]))
+            batch = self._seal_body(head, body, 0, clock)
+            sealed.append(SealedBatch(head.lane, head.instance, head.number + 1, batch, ()))
+            head = LaneHead(head.lane, head.instance, head.number + 1, link_of(batch))
+        return sealed
+
     def _seal_one(self, head: LaneHead, frames: Sequence[AdmittedFrame], clock: ClockReading) -> SealedBatch:
-        table = self._tables.get(head.lane)
-        if table is None or not table.has_room(len(frames)):
-            table = self._tables[head.lane] = NodeTable()
         rows = [frame.row for frame in frames]
         body = Body(
             tuple([row for row in rows if isinstance(row, FrameRow)]),
             tuple([row for row in rows if isinstance(row, OpaqueRow)]),
         )
+        batch = self._seal_body(head, body, len(frames), clock)
+        return SealedBatch(head.lane, head.instance, head.number + 1, batch, received_in(frames))
+
+    def _seal_body(self, head: LaneHead, body: Body, frames_count: int, clock: ClockReading) -> bytes:
+        table = self._tables.get(head.lane)
+        if table is None or not table.has_room(frames_count):
+            table = self._tables[head.lane] = NodeTable()
         body_bytes = encode_body(body, table)
-        number = head.number + 1
-        header = BatchHeader(self._gateway_id, head.lane, head.instance, number, head.link, clock)
-        batch = seal_batch(header, body_bytes, self._signer)
-        return SealedBatch(head.lane, head.instance, number, batch, received_in(frames))
+        header = BatchHeader(self._gateway_id, head.lane, head.instance, head.number + 1, head.link, clock)
+        return seal_batch(header, body_bytes, self._signer)
 
 
 def received_in(frames: Sequence[AdmittedFrame]) -> tuple[Received, ...]:

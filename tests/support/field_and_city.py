@@ -18,6 +18,8 @@ from gateway_agent.errors import PeerError
 from gateway_agent.model import Body, GatewayId, Kid, Lane, OwnReading, Receipt
 from gateway_agent.wire.batch import link_of, open_batch
 from gateway_agent.wire.body import decode_body
+from gateway_agent.wire.cose import ContentType, parse_sign1
+from gateway_agent.wire.gap import Gap, open_gap
 from gateway_agent.wire.node_table import NodeTable
 from gateway_agent.wire.receipt import sign_receipt
 from gateway_agent.wire.signer import Signer
@@ -97,6 +99,7 @@ class City(_Client):
         self.bodies: list[tuple[Lane, Body]] = []
         self.own: list[OwnReading] = []
         self.batches: list[bytes] = []
+        self.gaps: list[Gap] = []
         self.states: list[State] = []
         self.repeats = 0
         self.errors: list[str] = []
@@ -113,6 +116,9 @@ class City(_Client):
             self.errors.append(f"{topic}: {error!r}")
 
     def _take_batch(self, data: bytes) -> None:
+        if parse_sign1(data).content_type == ContentType.GAP:
+            self._take_gap(data)
+            return
         batch = open_batch(data, self._gateway.public_key)
         header = batch.header
         key = (header.lane, header.instance)
@@ -125,10 +131,25 @@ class City(_Client):
             self.heads[key] = (header.number, link_of(data))
             self.batches.append(data)
             self.bodies.append((header.lane, body))
+            self.own += body.own
             self.stored.update((row.kid, row.sequence) for row in (*body.frames, *body.opaque))
+        self._receipt(key)
+
+    def _take_gap(self, data: bytes) -> None:
+        gap = open_gap(data, self._gateway.public_key)
+        key = (gap.lane, gap.instance)
+        number, _ = self.heads.get(key, (0, bytes(32)))
+        if gap.first <= number + 1 and gap.last > number:
+            self.gaps.append(gap)
+            self.heads[key] = (gap.last, gap.link)
+            self.tables.pop(key, None)
+        self._receipt(key)
+
+    def _receipt(self, key: tuple[Lane, bytes]) -> None:
         if self.receipts and key in self.heads:
+            lane, instance = key
             number, link = self.heads[key]
-            receipt = Receipt(GatewayId(GATEWAY_ID), header.lane, header.instance, number, link)
+            receipt = Receipt(GatewayId(GATEWAY_ID), lane, instance, number, link)
             self.publish(f"sc/{GATEWAY_ID}/receipt", sign_receipt(receipt, self._collector))
 
     def readings_count(self) -> int:

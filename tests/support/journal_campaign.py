@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gateway_agent.journal import Journal, JournalLimits, JournalUnavailable, ReceiptVerdict, StoredBatch
-from gateway_agent.model import Kid, Lane, SealedBatch
+from gateway_agent.model import Eviction, Kid, Lane, Received, SealedBatch
 from tests.support.journal_batches import GATEWAY, BatchMaker, gap_bytes, receipt_for
 from tests.support.power_cut_files import PowerCutError, PowerCutFiles
 
@@ -34,6 +34,7 @@ class Truth:
         self.acknowledged: dict[Key, SealedBatch] = {}  # in the order of acknowledgement
         self.attempted: dict[bytes, SealedBatch] = {}  # by the batch's bytes: written, never acknowledged
         self.receipted: dict[tuple[Lane, bytes], int] = {}
+        self.given_up: set[Key] = set()  # named as lost, and perhaps still there
         self.cuts = 0
 
     def acknowledge(self, batches: list[SealedBatch]) -> None:
@@ -68,17 +69,34 @@ class Truth:
         keys = [(lane, batch.instance, batch.number) for batch in found]
         if len(set(keys)) != len(keys):
             raise BrokenPromiseError("a batch is there twice")
-        wanted = [key for key in self.acknowledged if key[0] is lane and key[2] > self.receipted.get((lane, key[1]), 0)]
-        there = [key for key in keys if key in self.acknowledged and key[2] > self.receipted.get((lane, key[1]), 0)]
+        wanted = [key for key in self.acknowledged if key[0] is lane and not self._may_be_gone(key)]
+        there = [key for key in keys if key in self.acknowledged and not self._may_be_gone(key)]
         if there != wanted:
             lost = [key for key in wanted if key not in there]
             raise BrokenPromiseError(f"lost {lost}" if lost else f"out of order: {there}")
         self.acknowledge(found)  # what recovery kept may have been sent by now
 
+    def _may_be_gone(self, key: Key) -> bool:
+        return key in self.given_up or key[2] <= self.receipted.get(key[:2], 0)
+
+    def give_up(self, eviction: Eviction) -> None:
+        """What the journal is about to evict; it has to name every frame of it, and none that is safe elsewhere."""
+        wanted: set[tuple[Kid, int]] = set()
+        allowed: set[tuple[Kid, int]] = set()
+        for number in range(eviction.first, eviction.last + 1):
+            key = (eviction.lane, eviction.instance, number)
+            if key in self.acknowledged:
+                frames = _frames(self.acknowledged[key].received)
+                allowed |= frames
+                wanted |= frames if key not in self.given_up else set()  # an eviction that failed may have named it
+            self.given_up.add(key)
+        if eviction.lane is Lane.ALARM or not wanted <= _frames(eviction.received) <= allowed:
+            raise BrokenPromiseError(f"{eviction} should name {wanted}")
+
     def _check_gap(self, item: StoredBatch) -> None:
         for number in range(item.first, item.number + 1):
-            is_receipted = number <= self.receipted.get((item.lane, item.instance), 0)
-            if not is_receipted and (item.lane, item.instance, number) in self.acknowledged:
+            key = (item.lane, item.instance, number)
+            if key in self.acknowledged and not self._may_be_gone(key):
                 raise BrokenPromiseError(f"a gap stands for the acknowledged {item.lane.word} {number}")
 
     def _check_received(self, journal: Journal) -> None:
@@ -96,6 +114,10 @@ class Truth:
             invented = there.get(kid, set()) - wanted.get(kid, set())
             if lost or invented:
                 raise BrokenPromiseError(f"received of {kid.hex()}: lost {lost}, invented {invented}")
+
+
+def _frames(received: Iterable[Received]) -> set[tuple[Kid, int]]:
+    return {(kid, number) for kid, _, ranges in received for low, high in ranges for number in range(low, high + 1)}
 
 
 def read_all(journal: Journal, lane: Lane, step: int = 7) -> list[StoredBatch]:
@@ -194,11 +216,24 @@ def _append_some(journal: Journal, rng: random.Random, maker: BatchMaker, truth:
             _receipt(journal, rng, truth)
         if rng.random() < 0.1:
             journal._delete_receipted(2_000)  # as if room were short
+        if rng.random() < 0.1:
+            _evict(journal, truth)
         if rng.random() < 0.02:
             try:
                 journal.new_instance(rng.choice(list(Lane)))
             except JournalUnavailable:
                 continue
+
+
+def _evict(journal: Journal, truth: Truth) -> None:
+    """As if room were short, and the loss had been written down."""
+    try:
+        eviction = journal.next_eviction()
+        if eviction is not None:
+            truth.give_up(eviction)
+            journal.evict(eviction)
+    except JournalUnavailable:
+        return
 
 
 def _receipt(journal: Journal, rng: random.Random, truth: Truth) -> None:

@@ -18,6 +18,8 @@ import pytest
 
 from gateway_agent.model import GatewayId, Kind, Lane, OpaqueRow, Receipt
 from gateway_agent.wire import cbor
+from gateway_agent.wire.gap import GapReason
+from gateway_agent.wire.loss import read_loss
 from gateway_agent.wire.receipt import sign_receipt
 from tests.support.fast_clock import fast_clock
 from tests.support.field_and_city import City, Field
@@ -318,13 +320,14 @@ def test_a_contradicting_receipt_begins_a_new_instance(town: Town) -> None:
 def test_a_full_journal_stops_acknowledgements_says_so_and_recovers_by_itself(
     make_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No room and no city: frames are refused and counted; once the city is back, all is stored, and once."""
+    """No room, no city, and alarms only, which are never given up: frames are refused and counted; once the city is back, all
+    is stored, and once."""
     monkeypatch.setenv("STARTCITY_CLOCK", fast_clock(200))
     town = make_town(bytes_max=131_072, segment_bytes=16_384)
     town.gateway.start()
     town.city_broker.kill()
     frames = {
-        number: town.node.seal(pack(("fw", None, Kind.TEXT, 0, os.urandom(100).hex())), number, floor=0)
+        number: town.node.seal(pack(("lost", None, Kind.BYTES, 0, os.urandom(100))), number, floor=0)
         for number in range(2_000)
     }
 
@@ -363,6 +366,33 @@ def test_a_full_journal_stops_acknowledgements_says_so_and_recovers_by_itself(
     assert set(town.city.stored.values()) == {1}
     town.gateway.wait_status(lambda status: status["journal"]["refusal"] == "", "the status to be well")
     assert town.gateway.status()["journal"]["bytes"] <= 131_072
+
+
+def test_a_long_outage_costs_the_oldest_and_says_which(
+    make_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the journal holds and no city: every frame is acknowledged; once the city is back it has each of them once, or a
+    signed loss record that names it, and a signed gap in each place."""
+    monkeypatch.setenv("STARTCITY_CLOCK", fast_clock(200))
+    town = make_town(bytes_max=131_072, segment_bytes=16_384)
+    town.gateway.start()
+    town.city_broker.kill()
+    for start in range(0, 1_600, 100):
+        numbers = range(start, start + 100)
+        records = [pack(("fw", None, Kind.TEXT, 0, os.urandom(100).hex())) for _ in numbers]
+        town.send(*[town.node.seal(record, number, floor=0) for record, number in zip(records, numbers, strict=True)])
+        town.wait_acknowledged(*numbers)
+    town.gateway.wait_status(lambda status: status["journal"]["evicted_batches"] > 0, "an eviction in the status")
+    town.city_broker.start()
+
+    def lost() -> set[int]:
+        losses = filter(None, map(read_loss, town.city.own))
+        return {number for loss in losses for low, high in loss.ranges for number in range(low, high + 1)}
+
+    wait_until(lambda: {number for _, number in town.city.stored} | lost() == set(range(1_600)), "the whole account", 60)
+    assert set(town.city.stored.values()) == {1}
+    assert lost() and town.city.gaps and all(gap.reason is GapReason.EVICTED for gap in town.city.gaps)
+    assert town.city.errors == []
 
 
 def test_with_delivery_broker_the_puback_frees_the_journal(make_town: Callable[..., Town]) -> None:

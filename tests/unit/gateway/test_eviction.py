@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""A full journal that the city does not receipt gives up trends, then records, in writing and never an alarm."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from gateway_agent.errors import Unavailable
+from gateway_agent.journal import Journal, JournalLimits
+from gateway_agent.model import (
+    AdmittedFrame,
+    ClockReading,
+    GatewayId,
+    Kid,
+    Lane,
+    OpaqueRow,
+    OwnReading,
+    Received,
+    SealedBatch,
+)
+from gateway_agent.seal.committer import Committer
+from gateway_agent.seal.lanes import Lanes
+from gateway_agent.seal.sealer import Sealer
+from gateway_agent.wire import cbor
+from gateway_agent.wire.batch import open_batch
+from gateway_agent.wire.body_reader import decode_body
+from gateway_agent.wire.gap import Gap, GapReason, open_gap, sign_gap
+from gateway_agent.wire.loss import LossReason, loss_records, read_loss
+from gateway_agent.wire.node_table import NodeTable
+from gateway_agent.wire.signer import Signer
+
+GATEWAY = GatewayId("test-01")
+SIGNER = Signer.generate()
+LIMITS = JournalLimits(bytes_max=80_000, segment_bytes=8_000)
+CLOCK = ClockReading(bytes(8), 5, 1_790_000_000_000, 1, 1)
+T = TypeVar("T")
+Frame = tuple[Kid, int]
+
+
+class StillClock:
+    """Nothing here waits, but for a disk that refuses."""
+
+    def __init__(self) -> None:
+        self.slept = 0
+
+    def monotonic_ms(self) -> int:
+        return 0
+
+    def read(self) -> ClockReading:
+        return CLOCK
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        self.slept += 1
+        await asyncio.sleep(0)
+
+
+async def in_place(errand: Callable[[], T]) -> T:
+    return errand()
+
+
+def sign(lane: Lane, instance: bytes, first: int, last: int, link: bytes, reason: int) -> bytes:
+    return sign_gap(Gap(GATEWAY, lane, instance, first, last, link, GapReason(reason)), SIGNER)
+
+
+class Field:
+    """A committer on a real journal, and the truth beside it: the frames that it says are safe."""
+
+    def __init__(self, directory: Path, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.journal = Journal.open(directory, GATEWAY, LIMITS, sign_gap=sign)
+        self.lanes = Lanes(1_000)
+        self.clock = StillClock()
+        self.safe: dict[Frame, Lane] = {}
+        worker: Callable[[Callable[[], T]], Awaitable[T]] = in_place
+        self.committer = Committer(
+            self.lanes, Sealer(GATEWAY, SIGNER), self.journal, self.clock, worker, self._on_synced
+        )
+        self._lane_of: dict[Frame, Lane] = {}
+        self._next = 0
+
+    def _on_synced(self, sealed: list[SealedBatch]) -> None:
+        for batch in sealed:
+            for kid, _, ranges in batch.received:
+                for low, high in ranges:
+                    for number in range(low, high + 1):
+                        assert (kid, number) not in self.safe
+                        self.safe[kid, number] = self._lane_of[kid, number]
+
+    def frame(self, lane: Lane) -> AdmittedFrame:
+        self._next += 1
+        kid = Kid(bytes((0xAA, 0, 0, 0, 0, self.rng.randrange(1, 5))) + bytes(8))
+        self._lane_of[kid, self._next] = lane
+        return AdmittedFrame(OpaqueRow(kid, self._next, 3, os.urandom(200)), 0, lane, 0, 200)
+
+    async def take(self, lanes: list[Lane]) -> None:
+        self.lanes.add([self.frame(lane) for lane in lanes], 0)
+        await self.committer.flush()
+
+    def found(self) -> tuple[set[Frame], set[Frame], dict[Lane, int]]:
+        """(frames in the journal, frames named as lost, evicted batches by lane)."""
+        stored: set[Frame] = set()
+        lost: set[Frame] = set()
+        evicted = dict.fromkeys(Lane, 0)
+        for lane in Lane:
+            table, expected = NodeTable(), 1
+            for item in self.journal.read_after(lane, None, 0, 100_000, 1 << 30):
+                assert item.first == expected, "a hole without a gap"
+                expected = item.number + 1
+                if item.is_gap:
+                    gap = open_gap(item.batch, SIGNER.public_key)
+                    assert (gap.first, gap.last, gap.reason) == (item.first, item.number, GapReason.EVICTED)
+                    evicted[lane] += gap.last - gap.first + 1
+                    continue
+                body = decode_body(open_batch(item.batch, SIGNER.public_key).opened_body(), table)
+                stored |= {(row.kid, row.sequence) for row in (*body.frames, *body.opaque)}
+                for loss in filter(None, map(read_loss, body.own)):
+                    assert loss.reason == LossReason.EVICTED
+                    lost |= {(loss.kid, number) for low, high in loss.ranges for number in range(low, high + 1)}
+        return stored, lost, evicted
+
+
+async def filled(field: Field, rounds: int, choose: Callable[[], list[Lane]]) -> None:
+    running = asyncio.create_task(field.committer.run())
+    try:
+        for _ in range(rounds):
+            await field.take(choose())
+    finally:
+        running.cancel()
+
+
+async def test_every_acknowledged_frame_is_stored_or_named(tmp_path: Path) -> None:
+    """Five times more than the journal holds, of all lanes: each acknowledged frame is in it or in a signed loss record,
+    every alarm is in it, and a node that repeats an evicted frame is known after a restart."""
+    seed = random.SystemRandom().randrange(1 << 24)
+    print(f"seed={seed}")
+    field = Field(tmp_path / "journal", seed)
+    alarms = iter([Lane.ALARM] * 40)
+
+    def choose() -> list[Lane]:
+        lanes = field.rng.choices([Lane.RECORD, Lane.TREND], k=field.rng.randrange(1, 12))
+        return [*lanes, *([next(alarms, Lane.TREND)] if field.rng.random() < 0.2 else [])]
+
+    await filled(field, 250, choose)
+    stored, lost, evicted = field.found()
+    assert field.clock.slept == 0, "it stopped acknowledging although there was something to give up"
+    assert stored | lost == set(field.safe)
+    assert not stored & lost
+    assert evicted[Lane.TREND] and evicted[Lane.RECORD] and not evicted[Lane.ALARM]
+    assert field.journal.usage().bytes <= LIMITS.bytes_max + (1 << 16)
+    field.journal.close()
+    again = Journal.open(tmp_path / "journal", GATEWAY, LIMITS, sign_gap=sign)
+    known = {
+        (kid, number)
+        for kid, (_, ranges) in again.recovery.received.items()
+        for low, high in ranges
+        for number in range(low, high + 1)
+    }
+    assert known == set(field.safe)
+    again.close()
+
+
+async def test_trends_go_before_records(tmp_path: Path) -> None:
+    """As long as there are finished trend segments, no record is given up."""
+    field = Field(tmp_path / "journal", 1)
+    await filled(field, 60, lambda: [Lane.TREND] * 6)
+    await filled(field, 25, lambda: [Lane.RECORD] * 6)
+    _, _, evicted = field.found()
+    assert evicted[Lane.TREND] and not evicted[Lane.RECORD]
+    field.journal.close()
+
+
+async def test_alarms_alone_stop_the_gateway(tmp_path: Path) -> None:
+    """A journal full of alarms gives nothing up: it refuses, and says so, until the city takes some."""
+    field = Field(tmp_path / "journal", 2)
+    running = asyncio.create_task(field.committer.run())
+    for _ in range(120):
+        field.lanes.add([field.frame(Lane.ALARM) for _ in range(5)], 0)
+        field.committer.wake()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if field.committer.refusal:
+            break
+    running.cancel()
+    assert "bytes" in field.committer.refusal
+    stored, lost, evicted = field.found()
+    assert stored == set(field.safe) and not lost and not any(evicted.values())
+    field.journal.close()
+
+
+class RefusingEviction:
+    """A journal whose disk fails while a segment is replaced."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._journal, name)
+
+    def evict(self, eviction: object) -> None:
+        raise Unavailable("the disk fails")
+
+
+async def test_a_disk_that_fails_in_between_loses_nothing(tmp_path: Path) -> None:
+    """The loss is written down first: where the eviction itself then fails, what it named is still there, and nothing new counts."""
+    field = Field(tmp_path / "journal", 3)
+    field.committer._store = RefusingEviction(field.journal)  # type: ignore[assignment]
+    running = asyncio.create_task(field.committer.run())
+    while not field.committer.refusal:
+        field.lanes.add([field.frame(Lane.TREND) for _ in range(6)], 0)
+        field.committer.wake()
+        for _ in range(20):
+            await asyncio.sleep(0)
+    running.cancel()
+    stored, lost, evicted = field.found()
+    assert field.committer.refusal == "the disk fails"
+    assert stored == set(field.safe) and lost <= stored and not any(evicted.values())
+    field.journal.close()
+
+
+@pytest.mark.parametrize("count", [1, 64, 65, 200])
+def test_a_loss_of_many_ranges_is_split(count: int) -> None:
+    """However many holes a node's numbers have, the records name each number once and fit their limit."""
+    ranges = tuple((3 * number, 3 * number + 1) for number in range(count))
+    kid = Kid(bytes(14))
+    records = loss_records([Received(kid, 0, ranges)], LossReason.EVICTED, 5)
+    losses = [read_loss(record) for record in records]
+    assert [pair for loss in losses if loss is not None for pair in loss.ranges] == list(ranges)
+    assert all(type(record.value) is bytes and len(record.value) <= 1024 for record in records)
+
+
+def test_what_is_no_loss_record_is_none() -> None:
+    """Another name, another type, a wrong kid, ranges out of order: None, and no exception."""
+    bad: list[object] = [
+        [bytes(14), [[2, 1]], 0],
+        [bytes(13), [[1, 2]], 0],
+        [bytes(14), [], 0],
+        [bytes(14), [[1, 2], [2, 3]], 0],
+        [bytes(14), [[1, 2]], -1],
+        [bytes(14), [[1, 1 << 20]], 0],
+        {},
+    ]
+    for content in bad:
+        assert read_loss(OwnReading("evicted", None, cbor.encode(content))) is None
+    assert read_loss(OwnReading("evicted", None, b"\xff")) is None
+    assert read_loss(OwnReading("evicted", None, 5)) is None
+    assert read_loss(OwnReading("other", None, cbor.encode([bytes(14), [[1, 2]], 0]))) is None
