@@ -4,11 +4,14 @@
 
 from device_profiles.errors import ProfileError, SettingError
 from device_profiles.files import find_mistakes, load_captures, load_profile, load_profiles
-from device_profiles.profile import AlarmWhen, Measurement, Profile, Setting, Words
+from device_profiles.profile import AlarmWhen, Calibration, Commissioning, Measurement, Power, Profile, Setting, Words
 
 __all__ = [
     "AlarmWhen",
+    "Calibration",
+    "Commissioning",
     "Measurement",
+    "Power",
     "Profile",
     "ProfileError",
     "Setting",

@@ -13,20 +13,20 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 
 from device_profiles import schema
+from device_profiles.build import build_profile
 from device_profiles.errors import ProfileError
-from device_profiles.profile import AlarmWhen, Measurement, Profile, Setting, Words, mantissa_of
+from device_profiles.profile import Profile
 from device_profiles.rules import Mistake, captures_mistakes, measurements_mistakes, profile_mistakes
 from device_profiles.toml_lines import LineIndex
 from device_profiles.toml_lines import Path as KeyPath
 
 SHIPPED = Path(__file__).parent
-PROFILE_FILE, CAPTURES_FILE, OWN_FILE = "profile.toml", "captures.toml", "own.toml"
+PROFILE_FILE, CAPTURES_FILE, SOURCE_FILE, OWN_FILE = "profile.toml", "captures.toml", "source.md", "own.toml"
 
 _File = TypeVar("_File", schema.ProfileFile, schema.OwnFile, schema.CapturesFile)
 
@@ -39,6 +39,8 @@ _TABLES: Mapping[str, type[msgspec.Struct]] = {
     "firmware": schema.Firmware,
     "firmware.settings.*": schema.Setting,
     "power": schema.Power,
+    "calibration": schema.Calibration,
+    "commissioning.[]": schema.CommissioningTable,
     "measurement.[]": schema.MeasurementTable,
     "measurement.[].alarm_when": schema.AlarmWhen,
     "capture.[]": schema.CaptureTable,
@@ -74,6 +76,22 @@ _EXAMPLES: Mapping[str, str] = {
     "en": "a table [text.en] with name and description",
     "firmware": "a table [firmware] with app and board",
     "power": 'a table [power] with source = "mains"',
+    "cell": 'cell = "Li-SOCl2 D, 3.6 V"',
+    "capacity_mah": "capacity_mah = 19000",
+    "volts": "volts = 3.6",
+    "usable_pct": "usable_pct = 85",
+    "self_discharge_pct_year": "self_discharge_pct_year = 1",
+    "sleep_ua": "sleep_ua = 25",
+    "calibration": 'a table [calibration] with kind = "factory", text_it and text_en',
+    "date": "date = 2026-03-01",
+    "valid_months": "valid_months = 24",
+    "commissioning": "tables [[commissioning]] with id, measurement, text_it, text_en and within_s",
+    "within_s": "within_s = 120",
+    "above": "above = 2.0",
+    "below": "below = 60.0",
+    "changes": "changes = true",
+    "severity": 'severity = "warning" (or critical)',
+    "uncertainty": "uncertainty = 0.2",
     "measurement": "at least one table [[measurement]]",
     "capture": "at least one table [[capture]]",
     "raw": 'raw = "01 ff 00"',
@@ -102,8 +120,8 @@ def load_profile(path: Path) -> Profile:
     """
     own = _load_own()
     table = _read(path, schema.ProfileFile)
-    _raise_first(path, profile_mistakes(table, path.parent.name, frozenset(own)))
-    return _build(table, own, path.parent)
+    _raise_first(path, profile_mistakes(table, path.parent.name, own))
+    return build_profile(table, list(own.values()), path.parent)
 
 
 def find_mistakes(folder: Path | None = None) -> tuple[list[Profile], int, list[ProfileError]]:
@@ -122,17 +140,17 @@ def find_mistakes(folder: Path | None = None) -> tuple[list[Profile], int, list[
     except ProfileError as error:
         return [], 0, [error]
     for path in paths:
-        names: frozenset[str] | None = None
+        kinds: Mapping[str, str] | None = None
         try:
             table = _read(path, schema.ProfileFile)
         except ProfileError as error:
             mistakes.append(error)
         else:
-            names = frozenset(own) | {entry.name for entry in table.measurement}
-            found = _located(path, profile_mistakes(table, path.parent.name, frozenset(own)))
+            kinds = {entry.name: entry.kind for entry in (*own.values(), *table.measurement)}
+            found = _located(path, profile_mistakes(table, path.parent.name, own))
             mistakes.extend(found)
             if not found:
-                profiles.append(_build(table, own, path.parent))
+                profiles.append(build_profile(table, list(own.values()), path.parent))
         captures_path = path.with_name(CAPTURES_FILE)
         try:
             captures = _read(captures_path, schema.CapturesFile).capture
@@ -140,7 +158,8 @@ def find_mistakes(folder: Path | None = None) -> tuple[list[Profile], int, list[
             mistakes.append(error)
         else:
             captures_count += len(captures)
-            mistakes.extend(_located(captures_path, captures_mistakes(captures, names)))
+            mistakes.extend(_located(captures_path, captures_mistakes(captures, kinds)))
+        mistakes.extend(_source_mistakes(path.with_name(SOURCE_FILE)))
     return profiles, captures_count, mistakes
 
 
@@ -152,7 +171,7 @@ def load_captures(profile: Profile) -> list[schema.CaptureTable]:
     """
     path = profile.folder / CAPTURES_FILE
     captures = _read(path, schema.CapturesFile).capture
-    _raise_first(path, captures_mistakes(captures, frozenset(profile.measurements)))
+    _raise_first(path, captures_mistakes(captures, {name: row.kind for name, row in profile.measurements.items()}))
     return captures
 
 
@@ -166,11 +185,23 @@ def _profile_paths(folder: Path) -> list[Path]:
         raise ProfileError(folder, 0, "", advice) from error
 
 
-def _load_own() -> dict[str, Measurement]:
+def _source_mistakes(path: Path) -> list[ProfileError]:
+    """source.md is for people: only whether somebody wrote it can be checked."""
+    try:
+        has_text = bool(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        has_text = False
+    if has_text:
+        return []
+    advice = "write it: the data sheet with revision and section, and who measured or computed the captures"
+    return [ProfileError(path, 0, "", advice)]
+
+
+def _load_own() -> dict[str, schema.MeasurementTable]:
     path = SHIPPED / OWN_FILE
     tables = _read(path, schema.OwnFile).measurement
     _raise_first(path, measurements_mistakes(tables, frozenset()))
-    return {table.name: _measurement(table, is_own=True) for table in tables}
+    return {table.name: table for table in tables}
 
 
 def _read(path: Path, form: type[_File]) -> _File:
@@ -185,7 +216,8 @@ def _read(path: Path, form: type[_File]) -> _File:
         raise ProfileError(path, line, "", "is not UTF-8: save the file as UTF-8") from error
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits and a list nested a thousand times are no TOMLDecodeError.
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         raise ProfileError(path, line, "", f"is not TOML: {error}") from error
@@ -260,72 +292,3 @@ def _located(path: Path, mistakes: Iterable[Mistake]) -> list[ProfileError]:
 def _raise_first(path: Path, mistakes: Iterable[Mistake]) -> None:
     for error in _located(path, mistakes):
         raise error
-
-
-def _build(table: schema.ProfileFile, own: Mapping[str, Measurement], folder: Path) -> Profile:
-    measurements = {entry.name: _measurement(entry, is_own=False) for entry in table.measurement}
-    settings = {
-        name: Setting(name, entry.default, entry.min, entry.max, entry.unit, _texts(entry.text_it, entry.text_en))
-        for name, entry in table.firmware.settings.items()
-    }
-    texts = {
-        "it": Words(table.text.it.name, table.text.it.description),
-        "en": Words(table.text.en.name, table.text.en.description),
-    }
-    return Profile(
-        id=table.device.id,
-        version=table.device.version,
-        family=table.device.family,
-        vendor=table.device.vendor,
-        model=table.device.model,
-        source=table.device.source,
-        texts=MappingProxyType(texts),
-        app=table.firmware.app,
-        board=table.firmware.board,
-        settings=MappingProxyType(settings),
-        power_source=table.power.source,
-        measurements=MappingProxyType({**measurements, **own}),
-        folder=folder,
-    )
-
-
-def _measurement(table: schema.MeasurementTable, *, is_own: bool) -> Measurement:
-    has_mantissa = table.kind in ("number", "waveform")
-
-    def mantissa(bound: int | float | None) -> int | None:
-        return mantissa_of(bound, table.exponent) if bound is not None and has_mantissa else None
-
-    return Measurement(
-        name=table.name,
-        kind=table.kind,
-        unit=table.unit,
-        exponent=table.exponent,
-        minimum=table.min,
-        maximum=table.max,
-        minimum_mantissa=mantissa(table.min),
-        maximum_mantissa=mantissa(table.max),
-        lane=table.lane,
-        deadline_s=table.deadline_s,
-        alarm_when=_alarm_when(table),
-        rate_hz=table.rate_hz,
-        texts=_texts(table.text_it, table.text_en),
-        is_own=is_own,
-    )
-
-
-def _alarm_when(table: schema.MeasurementTable) -> AlarmWhen | None:
-    rule = table.alarm_when
-    if rule is None:
-        return None
-    if table.kind != "number":
-        return AlarmWhen(rule.above, rule.below, rule.equals)
-
-    def steps(bound: int | float | None) -> int | None:
-        return None if bound is None else mantissa_of(bound, table.exponent)
-
-    equals = rule.equals
-    return AlarmWhen(steps(rule.above), steps(rule.below), steps(equals) if isinstance(equals, int | float) else None)
-
-
-def _texts(it: str, en: str) -> Mapping[str, str]:
-    return MappingProxyType({"it": it, "en": en})

@@ -9,7 +9,8 @@ what travels: a comparison of integers is exact.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -37,11 +38,16 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class AlarmWhen:
-    """When a reading counts as an alarm. Bounds are mantissas for numbers, and exclusive."""
+    """When a reading counts as an alarm. Bounds are mantissas for numbers, and exclusive.
+
+    `texts` says by language what rings; empty where the measurement's own label says enough.
+    """
 
     above: int | float | None = None
     below: int | float | None = None
     equals: Value | None = None
+    severity: str = "warning"
+    texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def fits(self, value: Value) -> bool:
         """Whether `value`, as it stands in a record, is an alarm."""
@@ -64,6 +70,7 @@ class Measurement:
         minimum_mantissa, maximum_mantissa: the same bounds in steps; None for a float, too.
         deadline_s: how long the gateway may wait before it seals a reading.
         rate_hz: samples a second of a waveform.
+        uncertainty: expanded (k = 2), in the unit, or None where nobody has stated it.
         texts: the label by language (`it`, `en`).
         is_own: a record that every node may send, from own.toml.
     """
@@ -80,6 +87,7 @@ class Measurement:
     deadline_s: int
     alarm_when: AlarmWhen | None
     rate_hz: int | float | None
+    uncertainty: int | float | None
     texts: Mapping[str, str]
     is_own: bool
 
@@ -155,6 +163,83 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Power:
+    """What feeds the node.
+
+    Attributes:
+        source: mains, usb, poe, solar, battery or bus.
+        capacity_mah: of the cell; None for a source that has none.
+        cell, volts, usable_pct, self_discharge_pct_year, sleep_ua: all present exactly for a battery.
+    """
+
+    source: str
+    cell: str | None = None
+    capacity_mah: int | float | None = None
+    volts: int | float | None = None
+    usable_pct: int | float | None = None
+    self_discharge_pct_year: int | float | None = None
+    sleep_ua: int | float | None = None
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether the node sleeps between its readings, so that a gateway may not wait for it."""
+        return self.source == "battery"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Who calibrated the device, and how long that holds.
+
+    Attributes:
+        kind: factory, type, individual or none.
+        date: when the model was calibrated; None for every kind but type.
+        valid_months: 0 does not expire.
+        texts: how and against what, by language.
+    """
+
+    kind: str
+    date: date | None
+    valid_months: int
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Commissioning:
+    """A check of the installer: after the instruction, a reading within `within_s` for which everything holds.
+
+    Attributes:
+        above, below: exclusive; steps of 10^exponent for a number, like the values that arrive.
+        equals: the value, in steps for a number.
+        changes: the value must differ from the last one before the instruction.
+        texts: what the person does or sees, by language.
+    """
+
+    id: str
+    measurement: str
+    within_s: int
+    above: int | float | None
+    below: int | float | None
+    equals: Value | None
+    changes: bool
+    texts: Mapping[str, str]
+
+    def fits(self, value: Value, before: Value | None) -> bool:
+        """Whether `value`, as it stands in a record at the profile's exponent, passes.
+
+        `before` is the last value from before the instruction, None where there was none; then any value is a change.
+        """
+        if self.changes and before is not None and type(value) is type(before) and value == before:
+            return False
+        if self.equals is not None and not (type(value) is type(self.equals) and value == self.equals):
+            return False
+        if self.above is None and self.below is None:
+            return True
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return (self.above is None or value > self.above) and (self.below is None or value < self.below)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Everything about one kind of device.
 
@@ -171,15 +256,23 @@ class Profile:
     app: str
     board: str
     settings: Mapping[str, Setting]
-    power_source: str
+    power: Power
     measurements: Mapping[str, Measurement]
+    calibration: Calibration | None
+    commissioning: tuple[Commissioning, ...]
     folder: Path
+
+    @property
+    def power_source(self) -> str:
+        """Short for `power.source`."""
+        return self.power.source
 
     def firmware_config(self, settings_overrides: Mapping[str, object] | None = None) -> dict[str, object]:
         """What the node's config.json takes from the profile, JSON-able.
 
         `measurements` maps a name to [unit or null, kind letter, exponent, lane, deadline_s]. What every node says of
-        itself is in the firmware already, and bounds are the gateway's matter: both would only cost the node memory.
+        itself is in the firmware already; bounds, commissioning and calibration are the gateway's matter: all would only
+        cost the node memory. `sleeps` is there, and true, only where the node runs on a battery.
 
         Raises:
             SettingError: a setting that the profile does not have, or a value that does not fit.
@@ -203,6 +296,7 @@ class Profile:
             "board": self.board,
             "settings": settings,
             "measurements": {m.name: [m.unit, KIND_LETTERS[m.kind], m.exponent, m.lane, m.deadline_s] for m in rows},
+            **({"sleeps": True} if self.power.sleeps else {}),
         }
 
 

@@ -8,6 +8,7 @@ checks and completes a profile while it is written. What a schema cannot say is 
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from msgspec import Meta
 from device_profiles.units import PRIMARY
 
 ID_PATTERN = "^[a-z0-9][a-z0-9-]{0,47}$"
+CHECK_PATTERN = "^[a-z][a-z0-9-]{0,31}$"
 NAME_PATTERN = "^[a-z][a-z0-9_]{0,23}$"  # docs/wire.md, 3
 
 Number = int | float
@@ -28,6 +30,8 @@ Text = Annotated[str, Meta(min_length=1)]
 KindWord = Literal["number", "boolean", "text", "float", "bytes", "waveform"]
 LaneWord = Literal["alarm", "record", "trend"]
 PowerSource = Literal["mains", "usb", "poe", "solar", "battery", "bus"]
+SeverityWord = Literal["warning", "critical"]
+CalibrationKind = Literal["factory", "type", "individual", "none"]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,9 +85,42 @@ class Firmware(_Strict, frozen=True):
 
 
 class Power(_Strict, frozen=True):
-    """What feeds the node."""
+    """What feeds the node. A battery profile's node sleeps; its energy account rests on the cell's figures."""
 
     source: PowerSource
+    cell: Annotated[Text | None, Meta(description="Chemistry, size and voltage; battery only.")] = None
+    capacity_mah: Annotated[Number | None, Meta(description="Of the cell, as its data sheet says.")] = None
+    volts: Annotated[Number | None, Meta(description="Of the cell; battery only.")] = None
+    usable_pct: Annotated[Number | None, Meta(description="Share that the node can draw; battery only.")] = None
+    self_discharge_pct_year: Annotated[Number | None, Meta(description="Battery only.")] = None
+    sleep_ua: Annotated[Number | None, Meta(description="Board and sensors in deep sleep; battery only.")] = None
+
+
+class Calibration(_Strict, frozen=True):
+    """Who calibrated the device, and how long that holds."""
+
+    kind: Annotated[
+        CalibrationKind,
+        Meta(description="factory: by the maker; type: one of the model, then; individual: each, at `node add`."),
+    ]
+    text_it: Text
+    text_en: Text
+    date: Annotated[datetime.date | None, Meta(description="When the model was calibrated; type only.")] = None
+    valid_months: Annotated[int, Meta(ge=0, le=600, description="0: does not expire.")] = 0
+
+
+class CommissioningTable(_Strict, frozen=True):
+    """A check that the installer runs at the end. All conditions that stand there must hold for one reading."""
+
+    id: Annotated[str, Meta(pattern=CHECK_PATTERN, description="Unique in the profile: a-z, 0-9 and -.")]
+    measurement: Annotated[RecordName, Meta(description="Of this profile or of own.toml.")]
+    text_it: Annotated[Text, Meta(description="What the person does or sees.")]
+    text_en: Annotated[Text, Meta(description="What the person does or sees.")]
+    within_s: Annotated[int, Meta(ge=1, le=86400, description="How long the check waits for it.")]
+    above: Annotated[Number | None, Meta(description="In the unit, exclusive.")] = None
+    below: Annotated[Number | None, Meta(description="In the unit, exclusive.")] = None
+    equals: Scalar | None = None
+    changes: Annotated[bool | None, Meta(description="true: the value must change after the instruction.")] = None
 
 
 class AlarmWhen(_Strict, frozen=True):
@@ -92,6 +129,9 @@ class AlarmWhen(_Strict, frozen=True):
     above: Number | None = None
     below: Number | None = None
     equals: Scalar | None = None
+    severity: Annotated[SeverityWord | None, Meta(description="How grave it is; warning where absent.")] = None
+    text_it: Annotated[Text | None, Meta(description="What a person reads when it rings.")] = None
+    text_en: Annotated[Text | None, Meta(description="What a person reads when it rings.")] = None
 
 
 class MeasurementTable(_Strict, frozen=True):
@@ -110,6 +150,9 @@ class MeasurementTable(_Strict, frozen=True):
     min: Annotated[Number | None, Meta(description="Smallest plausible value, in the unit.")] = None
     max: Annotated[Number | None, Meta(description="Largest plausible value, in the unit.")] = None
     rate_hz: Annotated[Number | None, Meta(description="Samples a second; waveform only.")] = None
+    uncertainty: Annotated[Number | None, Meta(description="Expanded (k = 2), in the unit; number and float only.")] = (
+        None
+    )
     alarm_when: AlarmWhen | None = None
 
 
@@ -121,6 +164,8 @@ class ProfileFile(_Strict, frozen=True):
     firmware: Firmware
     power: Power
     measurement: Annotated[list[MeasurementTable], Meta(min_length=1)]
+    calibration: Calibration | None = None
+    commissioning: list[CommissioningTable] = []
 
 
 class OwnFile(_Strict, frozen=True):

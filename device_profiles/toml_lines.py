@@ -42,12 +42,12 @@ class LineIndex:
                 index = self._counts.get(table, 0)
                 self._counts[table] = index + 1
                 table = (*table, index)
-                self._lines[table] = line
+                self._place(table, line)
             elif match := _TABLE_HEADER.match(statement):
                 table = self._resolve(_split(match[1]))
-                self._lines[table] = line
+                self._place(table, line)
             elif match := _ASSIGNMENT.match(statement):
-                self._lines[(*table, *_split(match[1]))] = line
+                self._place((*table, *_split(match[1])), line)
 
     def line_of(self, path: Path) -> int:
         """The line of `path`, or of its nearest parent that has one; 1 for none."""
@@ -55,6 +55,12 @@ class LineIndex:
             if path[:length] in self._lines:
                 return self._lines[path[:length]]
         return 1
+
+    def _place(self, path: Path, line: int) -> None:
+        """A table that is only named by what is below it stands where the first of that stands."""
+        for length in range(1, len(path)):
+            self._lines.setdefault(path[:length], line)
+        self._lines[path] = line
 
     def _resolve(self, keys: Path) -> Path:
         """Insert list indices: `[a.b]` below `[[a]]` means the last entry of a."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from device_profiles import Measurement, Profile, find_mistakes, load_captures, load_profiles
+from device_profiles import Profile, find_mistakes, load_captures, load_profiles
+from startcity.profile_page import object_of, page_of
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import language, say
 
@@ -54,7 +55,7 @@ def check(profile_id: str | None, check_all: bool, folder: Path | None, as_json:
             raise click.UsageError(_unknown(profile_id, folder))
         captures_count = sum(len(load_captures(profile)) for profile in profiles) if not mistakes else 0
     if as_json:
-        errors = [{"file": str(m.file), "line": m.line, "key": m.key, "advice": m.advice} for m in mistakes]
+        errors = [{"file": str(m.file), "line": m.line, "key": m.key, "text": m.advice} for m in mistakes]
         click.echo(json.dumps({"profiles": len(profiles), "captures": captures_count, "errors": errors}))
     else:
         for mistake in mistakes:
@@ -65,20 +66,27 @@ def check(profile_id: str | None, check_all: bool, folder: Path | None, as_json:
 
 
 @group.command("list")
+@click.option("--family", help="Only the profiles of this family, such as parking.")
 @_FOLDER_OPTION
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list: id, version, family, name.")
 @lang_option
-def list_(folder: Path | None, as_json: bool) -> None:
+def list_(family: str | None, folder: Path | None, as_json: bool) -> None:
     """List the profiles: id, version and name. Exit code 1 if there is none.
 
     \b
     Examples:
       startcity profile list
+      startcity profile list --family parking
       startcity profile list --lang it
     """
-    profiles = load_profiles(folder).values()
-    if not profiles:
+    known = load_profiles(folder).values()
+    profiles = [profile for profile in known if family is None or profile.family == family]
+    if not known:
         advice = say("{folder} has no profiles: each is a folder with a profile.toml in it.", folder=folder)
+        click.echo(f"startcity: {advice}", err=True)
+    elif not profiles:
+        families = ", ".join(sorted({profile.family for profile in known}))
+        advice = say("No profile is of the family {family}. Known: {known}.", family=family, known=families)
         click.echo(f"startcity: {advice}", err=True)
     if as_json:
         rows = [{"id": p.id, "version": p.version, "family": p.family, "name": _name(p)} for p in profiles]
@@ -92,41 +100,30 @@ def list_(folder: Path | None, as_json: bool) -> None:
 @group.command("show")
 @click.argument("profile_id", metavar="PROFILE")
 @_FOLDER_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the texts in both languages.")
 @lang_option
-def show(profile_id: str, folder: Path | None) -> None:
-    """Show a profile: what the device measures, and what can be set.
+def show(profile_id: str, folder: Path | None, as_json: bool) -> None:
+    """Show a profile: what the device measures, what can be set, its alarms, power and commissioning.
 
     \b
     Examples:
       startcity profile show parking-qmc5883l
+      startcity profile show parking-qmc5883l --lang it
+      startcity profile show parking-qmc5883l --json
     """
-    profiles = load_profiles(folder)
-    if profile_id not in profiles:
+    profiles, _, mistakes = find_mistakes(folder)
+    profile = next((profile for profile in profiles if profile.id == profile_id), None)
+    if profile is None:
+        for mistake in mistakes:
+            if mistake.file.parent.name == profile_id or mistake.file == folder:
+                raise mistake
         raise click.UsageError(_unknown(profile_id, folder))
-    profile = profiles[profile_id]
-    words = profile.texts[language()]
-    click.echo(f"{profile.id} {profile.version}: {words.name}")
-    click.echo(words.description.strip())
-    click.echo(f"{profile.vendor} {profile.model} ({profile.source})")
-    click.echo("\n" + say("Measurements"))
-    for measurement in profile.measurements.values():
-        if not measurement.is_own:
-            click.echo(f"  {_line_of(measurement)}")
-    click.echo("\n" + say("Settings"))
-    for setting in profile.settings.values():
-        unit = f" {setting.unit}" if setting.unit else ""
-        # `--set` takes true and false as TOML writes them, so they are shown like that.
-        default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
-        click.echo(f"  {setting.name} = {default}{unit}  {setting.texts[language()]}")
-
-
-def _line_of(measurement: Measurement) -> str:
-    low = "" if measurement.minimum is None else str(measurement.minimum)
-    high = "" if measurement.maximum is None else str(measurement.maximum)
-    bounds = f" {low}..{high}" if low or high else ""
-    unit = f" {measurement.unit}" if measurement.unit else ""
-    what = f"{measurement.name} ({measurement.kind}{bounds}{unit}, {measurement.lane}, {measurement.deadline_s} s)"
-    return f"{what}  {measurement.texts[language()]}"
+    captures = load_captures(profile)
+    if as_json:
+        click.echo(json.dumps(object_of(profile, captures), ensure_ascii=False))
+    else:
+        for line in page_of(profile, captures):
+            click.echo(line)
 
 
 def _name(profile: Profile) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 
 import rich_click as click
 
+from startcity import words_operator
+
 LANGUAGES = ("it", "en")
 META_KEY = "startcity.language"
 # The order of POSIX, with our own variable before it.
@@ -257,6 +259,58 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "Elenca i nodi che un gateway conosce, senza le chiavi.",
     ),
     ("Print one JSON object.", "Stampa un oggetto JSON."),
+    (
+        "Ask something of a node: identify, reboot, sample, rezero, configure, generation N.\n\nidentify blinks its "
+        "light; sample measures and reports at once; rezero takes the present state as empty or as zero; configure "
+        "changes settings, and the node goes back to the old ones if it does not hold with them; generation moves it "
+        "to the keys of generation N, which `startcity node import` must have brought to this gateway. The node gets "
+        "the command with the next answer, a sleeping one when it wakes. Exit code 1: the node or the gateway "
+        "refused; 3: no result in time.",
+        "Chiede qualcosa a un nodo: identify, reboot, sample, rezero, configure, generation N.\n\nidentify fa "
+        "lampeggiare la sua luce; sample misura e riferisce subito; rezero prende lo stato presente come vuoto o come "
+        "zero; configure cambia le impostazioni, e il nodo torna a quelle di prima se non regge con le nuove; "
+        "generation lo porta alle chiavi della generazione N, che `startcity node import` deve aver dato a questo "
+        "gateway. Il nodo riceve il comando con la prossima risposta, uno che dorme quando si sveglia. Codice "
+        "d'uscita 1: il nodo o il gateway ha rifiutato; 3: nessun esito in tempo.",
+    ),
+    ("With configure; may be repeated.", "Con configure; si può ripetere."),
+    ("Wait for the node's result.", "Attende l'esito dal nodo."),
+    (
+        "Node {node} has not answered within {seconds} s; the command goes on waiting.",
+        "Il nodo {node} non ha risposto entro {seconds} s; il comando continua ad attendere.",
+    ),
+    ("Node {node}: {word} waits for its next answer.", "Nodo {node}: {word} attende la prossima risposta."),
+    ("Node {node}: {word} is done.", "Nodo {node}: {word} è fatto."),
+    (
+        "Node {node}: {word} has expired, the node was not heard in time.",
+        "Nodo {node}: {word} è scaduto, il nodo non si è fatto sentire in tempo.",
+    ),
+    (
+        "Node {node}: {word} was replaced by a newer command.",
+        "Nodo {node}: {word} è stato sostituito da un comando più recente.",
+    ),
+    ("Node {node}: the gateway refuses: {reason}", "Nodo {node}: il gateway rifiuta: {reason}"),
+    (
+        "Node {node}: {word} has an argument that the node does not take.",
+        "Nodo {node}: {word} ha un argomento che il nodo non accetta.",
+    ),
+    ("Node {node}: {word} is not possible now.", "Nodo {node}: {word} ora non è possibile."),
+    (
+        "Node {node}: it did not hold with the new settings, the old ones are back.",
+        "Nodo {node}: non ha retto con le nuove impostazioni, sono tornate quelle di prima.",
+    ),
+    (
+        "Node {node}: the new generation was not proven to it.",
+        "Nodo {node}: la nuova generazione non gli è stata provata.",
+    ),
+    (
+        "Node {node}: it has heard higher numbers of this gateway: send {word} again.",
+        "Nodo {node}: ha già sentito numeri più alti da questo gateway: inviare {word} di nuovo.",
+    ),
+    (
+        "Node {node}: its firmware does not know {word}.",
+        "Nodo {node}: il suo firmware non conosce {word}.",
+    ),
     ("Nodes: {count}.", "Nodi: {count}."),
     ("There is no profile {profile}. Known: {known}.", "Non c'è un profilo {profile}. Quelli noti: {known}."),
     (
@@ -355,12 +409,58 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "List the profiles: id, version and name. Exit code 1 if there is none.",
         "Elenca i profili: id, versione e nome. Codice d'uscita 1 se non ce n'è nessuno.",
     ),
+    ("Only the profiles of this family, such as parking.", "Solo i profili di questa famiglia, per esempio parking."),
+    ("Print one JSON list: id, version, family, name.", "Stampa una lista JSON: id, version, family, name."),
     (
-        "Show a profile: what the device measures, and what can be set.",
-        "Mostra un profilo: che cosa misura il dispositivo e che cosa si può impostare.",
+        "No profile is of the family {family}. Known: {known}.",
+        "Nessun profilo è della famiglia {family}. Quelle note: {known}.",
+    ),
+    (
+        "Show a profile: what the device measures, what can be set, its alarms, power and commissioning.",
+        "Mostra un profilo: che cosa misura il dispositivo, che cosa si può impostare, gli allarmi, l'alimentazione e "
+        "il collaudo.",
+    ),
+    (
+        "Print one JSON object, with the texts in both languages.",
+        "Stampa un oggetto JSON, con i testi nelle due lingue.",
+    ),
+    (
+        "Family {family}, application {app}, board {board}.",
+        "Famiglia {family}, applicazione {app}, scheda {board}.",
     ),
     ("Measurements", "Misure"),
     ("Settings", "Impostazioni"),
+    ("Alarms", "Allarmi"),
+    ("Power", "Alimentazione"),
+    ("Calibration", "Taratura"),
+    ("Commissioning", "Collaudo"),
+    ("none", "nessuno"),
+    ("not stated", "non dichiarata"),
+    ("Captures: {good} good, {bad} bad.", "Catture: {good} buone, {bad} errate."),
+    ("steps of {step}{unit}", "passi di {step}{unit}"),
+    ("{rate} samples a second", "{rate} campioni al secondo"),
+    ("{low} to {high}{unit}", "da {low} a {high}{unit}"),
+    ("{low}{unit} or more", "{low}{unit} o più"),
+    ("{high}{unit} or less", "{high}{unit} o meno"),
+    ("uncertainty {value}{unit} (k = 2)", "incertezza {value}{unit} (k = 2)"),
+    ("lane {lane}", "corsia {lane}"),
+    ("sealed within {seconds} s", "sigillata entro {seconds} s"),
+    ("{name}: every reading", "{name}: ogni lettura"),
+    ("critical", "critico"),
+    ("warning", "avviso"),
+    (" or ", " o "),
+    (" and ", " e "),
+    (", buffer of {mah} mAh", ", accumulo di {mah} mAh"),
+    (
+        "battery: {cell}, {mah} mAh at {volts} V, {usable} % usable, self-discharge {discharge} % a year, "
+        "{sleep} uA asleep",
+        "batteria: {cell}, {mah} mAh a {volts} V, {usable} % utilizzabile, autoscarica {discharge} % all'anno, "
+        "{sleep} uA in riposo",
+    ),
+    ("valid for {months} months", "vale {months} mesi"),
+    ("does not expire", "non scade"),
+    ("{name} changes", "{name} cambia"),
+    ("within {seconds} s", "entro {seconds} s"),
 )
 
-ITALIAN: Mapping[str, str] = dict(_PAIRS)
+ITALIAN: Mapping[str, str] = dict((*_PAIRS, *words_operator.PAIRS))

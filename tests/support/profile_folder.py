@@ -50,6 +50,37 @@ text_en = "Inverted"
 
 [power]
 source = "battery"
+cell = "Li-SOCl2 D, 3.6 V"
+capacity_mah = 19000
+volts = 3.6
+usable_pct = 85
+self_discharge_pct_year = 1
+sleep_ua = 25
+
+[calibration]
+kind = "type"
+date = 2026-03-01
+valid_months = 24
+text_it = "Contro un'asta graduata"
+text_en = "Against a graduated staff"
+
+[[commissioning]]
+id = "fills"
+measurement = "level"
+text_it = "Versare dieci litri."
+text_en = "Pour in ten litres."
+within_s = 120
+above = 0.5
+below = 11.0
+changes = true
+
+[[commissioning]]
+id = "lid-open"
+measurement = "open"
+text_it = "Aprire il coperchio."
+text_en = "Open the lid."
+within_s = 60
+equals = true
 
 [[measurement]]
 name = "level"
@@ -58,9 +89,10 @@ unit = "m"
 exponent = -2
 min = -0.15
 max = 12.0
+uncertainty = 0.03
 lane = "trend"
 deadline_s = 300
-alarm_when = { above = 11.5 }
+alarm_when = { above = 11.5, severity = "critical", text_it = "Trabocca", text_en = "It overflows" }
 text_it = "Livello"
 text_en = "Level"
 
@@ -105,6 +137,7 @@ def write_profile(folder: Path, profile: str = PROFILE, captures: str | None = C
     device = folder / name
     device.mkdir(parents=True, exist_ok=True)
     (device / "profile.toml").write_text(profile, encoding="utf-8")
+    (device / "source.md").write_text("L1 data sheet C, section 4.2. Captures are computed.\n", encoding="utf-8")
     if captures is not None:
         (device / "captures.toml").write_text(captures, encoding="utf-8")
     return device / "profile.toml"

@@ -13,13 +13,25 @@ import pytest
 import rich_click as click
 
 import startcity
-from startcity import cli_node, cli_profile, cli_vault
+from startcity import cli_gateway, cli_journal, cli_node, cli_profile, cli_vault
 from startcity.root import WORDS, root
 from startcity.translated import help_parts
 from startcity.words import ITALIAN, language, say
 from tests.support.command_line import refuse, succeed
 
-SPOKEN_BY = ("cli_node.py", "cli_profile.py", "cli_vault.py", "secrets_in.py", "translated.py")
+SPOKEN_BY = (
+    "cli_journal.py",
+    "cli_node.py",
+    "cli_profile.py",
+    "cli_vault.py",
+    "figures.py",
+    "journal_page.py",
+    "node_command.py",
+    "profile_page.py",
+    "secrets_in.py",
+    "status_page.py",
+    "translated.py",
+)
 # These keep text and values apart, and the root says them.
 SPOKEN_BY_THE_ROOT = ("tools/node_files.py", "tools/node_id.py", "tools/vault.py", "device_profiles/profile.py")
 
@@ -60,9 +72,8 @@ def said_in(path: Path) -> Iterator[str]:
 
 def english_texts() -> set[str]:
     here = Path(startcity.__file__).parent
-    texts = {
-        text for command in (root, cli_node.group, cli_profile.group, cli_vault.group) for text in helps_of(command)
-    }
+    commands = (root, cli_node.group, cli_profile.group, cli_vault.group, cli_journal.group, cli_gateway.status)
+    texts = {text for command in commands for text in helps_of(command)}
     texts |= {word.short_help for word in WORDS.values()}
     files = [here / name for name in SPOKEN_BY] + [here.parent / name for name in SPOKEN_BY_THE_ROOT]
     return texts | {text for file in files for text in said_in(file)}

@@ -29,7 +29,175 @@ MISTAKES = {
         'unit = "J" (1 kWh is 3,600,000 J)',
     ),
     "a missing key": ("version = 3\n", "", "[device]", "device.version", "is missing: write version = 1"),
-    "a missing table": ('[power]\nsource = "battery"\n', "", "#", "power", "write a table [power]"),
+    "a missing table": (
+        '[firmware]\napp = "tank"\nboard = "esp32_generic"\n',
+        "",
+        "[firmware.settings.interval_s]",
+        "firmware.app",
+        'is missing: write app = "parking"',
+    ),
+    "a missing table below one that is only named by the other": (
+        '[text.en]\nname = "Tank"\ndescription = "A tank"\n',
+        "",
+        "[text.it]",
+        "text.en",
+        "write a table [text.en] with name and description",
+    ),
+    "a battery without its cell": (
+        'cell = "Li-SOCl2 D, 3.6 V"\n',
+        "",
+        "[power]",
+        "power.cell",
+        'energy account needs it, write cell = "Li-SOCl2 D, 3.6 V"',
+    ),
+    "a cell without a battery": (
+        'source = "battery"',
+        'source = "solar"',
+        'cell = "',
+        "power.cell",
+        "belongs to a battery: leave it out (solar may say capacity_mah",
+    ),
+    "a capacity of nothing": ("capacity_mah = 19000", "capacity_mah = 0", "= 0\n", "power.capacity_mah", "more than 0"),
+    "a share above the whole": (
+        "usable_pct = 85",
+        "usable_pct = 850",
+        "850",
+        "power.usable_pct",
+        "write at most 100, such as usable_pct = 85",
+    ),
+    "an uncertainty of nothing": (
+        "uncertainty = 0.03",
+        "uncertainty = 0.0",
+        "uncertainty",
+        "measurement[0].uncertainty",
+        "write more than 0, in the unit (expanded, k = 2)",
+    ),
+    "an uncertainty of a boolean": (
+        'kind = "boolean"',
+        'kind = "boolean"\nuncertainty = 1',
+        "uncertainty = 1\n",
+        "measurement[2].uncertainty",
+        "a boolean has none: leave it out",
+    ),
+    "a calibration without its day": (
+        "date = 2026-03-01\n",
+        "",
+        "[calibration]",
+        "calibration.date",
+        "write when the model was calibrated, such as date = 2026-03-01",
+    ),
+    "a day that each device has of its own": (
+        'kind = "type"',
+        'kind = "individual"',
+        "date = ",
+        "calibration.date",
+        "given when its node is added: leave it out",
+    ),
+    "a day of another kind of calibration": (
+        'kind = "type"',
+        'kind = "factory"',
+        "date = ",
+        "calibration.date",
+        'belongs to kind = "type" alone',
+    ),
+    "a day that is no date": (
+        "date = 2026-03-01",
+        "date = 2026-03-01T00:00:00Z",
+        "date = ",
+        "calibration.date",
+        "write for example date = 2026-03-01",
+    ),
+    "a check of nothing": (
+        "equals = true\n",
+        "",
+        '[[commissioning]]\nid = "lid-open"',
+        "commissioning[1]",
+        "at least one of above, below, equals and changes",
+    ),
+    "a check of a measurement that is not there": (
+        'measurement = "open"',
+        'measurement = "lid"',
+        '"lid"',
+        "commissioning[1].measurement",
+        'the profile has no measurement "lid"; write one of: anchor, batt, boot',
+    ),
+    "a check that stands twice": (
+        'id = "lid-open"',
+        'id = "fills"',
+        'id = "fills"\nmeasurement = "open"',
+        "commissioning[1].id",
+        "stands twice",
+    ),
+    "a check finer than the resolution": (
+        "above = 0.5\n",
+        "above = 0.555\n",
+        "0.555",
+        "commissioning[0].above",
+        "is not a whole number of steps of 1e-2",
+    ),
+    "a check that nothing plausible passes": (
+        "above = 0.5\nbelow = 11.0\n",
+        "above = 12.0\n",
+        "above = 12.0",
+        "commissioning[0].above",
+        "is never passed by a plausible value: write less than max = 12.0",
+    ),
+    "a check with an empty middle": (
+        "above = 0.5\n",
+        "above = 11.5\n",
+        "above = 11.5",
+        "commissioning[0].above",
+        "must be less than below = 11.0",
+    ),
+    "a check of another type": (
+        "equals = true\n",
+        "equals = 1\n",
+        "equals = 1\n",
+        "commissioning[1].equals",
+        "can never be the value of a boolean",
+    ),
+    "a check with two answers": (
+        "above = 0.5\nbelow = 11.0\n",
+        "above = 0.5\nequals = 0.6\n",
+        "equals = 0.6",
+        "commissioning[0].equals",
+        "leave out above and below, or leave out equals",
+    ),
+    "a change that must not be": (
+        "changes = true",
+        "changes = false",
+        "changes",
+        "commissioning[0].changes",
+        "leave it out",
+    ),
+    "a grave word out of the list": (
+        'severity = "critical"',
+        'severity = "grave"',
+        '"grave"',
+        "measurement[0].alarm_when.severity",
+        'write for example severity = "warning" (or critical)',
+    ),
+    "an alarm text in one language": (
+        ', text_it = "Trabocca"',
+        "",
+        "It overflows",
+        "measurement[0].alarm_when.text_it",
+        "write both text_it and text_en, or neither",
+    ),
+    "a typo in a check": (
+        "within_s = 60\n",
+        "withins = 60\n",
+        "withins",
+        "commissioning[1].withins",
+        'did you mean "within_s"?',
+    ),
+    "a default that is no number": (
+        "default = 1.5",
+        "default = nan",
+        "nan",
+        "firmware.settings.gain.default",
+        "finite",
+    ),
     "a wrong type": (
         "exponent = -2",
         'exponent = "two"',
@@ -167,6 +335,12 @@ def test_a_mistake_names_file_line_key_and_what_to_write(tmp_path: Path, case: s
     [
         ('raw = "ffff"', 'raw = "fff"', '"fff"', "capture[1].raw"),
         ('error = "no echo"\n', "", '[[capture]]\nname = "the probe', "capture[1]"),
+        ("{ level = 500 }", "{ level = 5.0 }", "5.0", "capture[0].expect.level"),
+        ("{ level = 500 }", "{ open = 1 }", "open", "capture[0].expect.open"),
+        ("{ level = 500 }", '{ wave = "00" }', "wave", "capture[0].expect.wave"),
+        ("{ level = 500 }", '{ lost = "xy" }', "lost", "capture[0].expect.lost"),
+        ('error = "no echo"', "expect = { level = 1 }", "[[capture]]", "capture"),
+        ("expect = { level = 500 }", 'error = "all is bad"', "[[capture]]", "capture"),
         ('raw = "01 f4"', 'raw = "01 f4"\nerror = "x"', "[[capture]]", "capture[0]"),
         ("{ level = 500 }", "{ }", "expect = { }", "capture[0].expect"),
         ("{ level = 500 }", "{ lewel = 500 }", "lewel", "capture[0].expect.lewel"),
@@ -177,8 +351,32 @@ def test_a_mistake_in_captures_has_its_place_too(tmp_path: Path, before: str, af
     """captures.toml is checked like the profile."""
     text = CAPTURES.replace(before, after)
     path = write_profile(tmp_path, captures=text)
-    (error,) = find_mistakes(tmp_path)[2]
+    error = find_mistakes(tmp_path)[2][0]
     assert (error.file, error.line, error.key) == (path.with_name("captures.toml"), line_of(text, at), key)
+
+
+def test_every_message_is_the_one_that_was_written_down(tmp_path: Path) -> None:
+    """The messages are for people: a change of their words is seen whole in mistakes.golden, and meant."""
+    found = ""
+    for number, (case, (before, after, *_)) in enumerate(MISTAKES.items()):
+        folder = tmp_path / str(number)
+        path = write_profile(folder, PROFILE.replace(before, after))
+        errors = "\n".join(str(error) for error in find_mistakes(folder)[2]).replace(f"{path.parent}/", "")
+        found += f"# {case}\n{errors}\n"
+    assert found == Path(__file__).with_name("mistakes.golden").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", [None, b" \n", b"\xff"], ids=["no file", "an empty file", "no UTF-8"])
+def test_a_profile_without_its_source_is_not_done(tmp_path: Path, text: bytes | None) -> None:
+    """Figures whose origin nobody can look up are no facts: source.md must be there and say something."""
+    path = write_profile(tmp_path).with_name("source.md")
+    if text is None:
+        path.unlink()
+    else:
+        path.write_bytes(text)
+    (error,) = find_mistakes(tmp_path)[2]
+    assert (error.file, error.line, error.key) == (path, 0, "")
+    assert "data sheet with revision" in error.advice
 
 
 def test_the_check_goes_on_after_a_mistake(tmp_path: Path) -> None:

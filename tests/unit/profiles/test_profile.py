@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
-import runpy
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from device_profiles import Profile, SettingError, find_mistakes, load_captures, load_profiles
-from device_profiles.profile import KIND_LETTERS, mantissa_of
+from device_profiles.profile import KIND_LETTERS, Value, mantissa_of
 from tests.support.profile_folder import PROFILE, write_profile
 
-OWN_NAMES = {"boot", "reset", "fw", "batt", "rssi", "heap", "fault", "anchor", "lost", "cmd"}
+OWN_NAMES = {"boot", "reset", "fw", "batt", "rssi", "heap", "fault", "crash", "safe", "anchor", "lost", "cmd"}
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_a_profile_has_its_own_measurements_and_those_of_every_node(tank: Profil
     lanes = {name: tank.measurements[name].lane for name in OWN_NAMES}
     assert lanes == {
         **dict.fromkeys(("boot", "reset", "fw", "batt", "rssi", "heap", "anchor"), "trend"),
-        **dict.fromkeys(("fault", "cmd"), "record"),
+        **dict.fromkeys(("fault", "crash", "safe", "cmd"), "record"),
         "lost": "alarm",
     }
     units = {name: m.unit for name, m in tank.measurements.items() if m.is_own and m.unit}
@@ -91,16 +93,77 @@ def test_the_node_gets_settings_and_its_measurements(tank: Profile) -> None:
             "wave": ["m", "d", -3, "trend", 600],
             "open": [None, "b", 0, "record", 5],
         },
+        "sleeps": True,
     }
 
 
 def test_the_firmware_says_of_itself_what_own_toml_says(tank: Profile) -> None:
     """The firmware's own table of own records has the units, kinds, lanes and deadlines of own.toml."""
     source = Path(__file__).parents[3] / "firmware" / "node_core" / "configuration.py"
-    table = runpy.run_path(str(source))["OWN"]
+    (table,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse(source.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "OWN"
+    )
     rows = {name: tank.measurements[name] for name in table}
     assert table == {name: [m.unit, KIND_LETTERS[m.kind], m.exponent, m.lane, m.deadline_s] for name, m in rows.items()}
     assert all(measurement.is_own for measurement in rows.values())
+
+
+def test_a_node_with_a_socket_never_sleeps(tmp_path: Path) -> None:
+    """Only a battery's node is told that it sleeps; the gateway asks the profile the same question."""
+    cell = PROFILE[PROFILE.index('cell = "') : PROFILE.index("[calibration]")]
+    write_profile(tmp_path, PROFILE.replace(cell, "").replace('source = "battery"', 'source = "poe"'))
+    profile = load_profiles(tmp_path)["tank-l1"]
+    assert "sleeps" not in profile.firmware_config()
+    assert (profile.power_source, profile.power.sleeps, profile.power.cell) == ("poe", False, None)
+
+
+def test_the_energy_account_has_the_cell(tank: Profile) -> None:
+    """What the account of a battery node needs is in the profile, as the data sheet says it."""
+    power = tank.power
+    assert (power.cell, power.capacity_mah, power.volts) == ("Li-SOCl2 D, 3.6 V", 19000, 3.6)
+    assert (power.usable_pct, power.self_discharge_pct_year, power.sleep_ua) == (85, 1, 25)
+
+
+def test_an_alarm_has_its_gravity_and_its_text(tank: Profile) -> None:
+    """What stands in alarm_when is kept; a rule without a gravity is a warning, and speaks with the label."""
+    level, opened = tank.measurements["level"].alarm_when, tank.measurements["open"].alarm_when
+    assert level is not None and opened is not None
+    assert (level.severity, dict(level.texts)) == ("critical", {"it": "Trabocca", "en": "It overflows"})
+    assert (opened.severity, dict(opened.texts)) == ("warning", {})
+
+
+def test_uncertainty_and_calibration_are_kept(tank: Profile) -> None:
+    """How well a value is known, and since when, belongs to the reading's evidence."""
+    assert (tank.measurements["level"].uncertainty, tank.measurements["wave"].uncertainty) == (0.03, None)
+    calibration = tank.calibration
+    assert calibration is not None
+    assert (calibration.kind, calibration.date, calibration.valid_months) == ("type", date(2026, 3, 1), 24)
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "before", "passes"),
+    [
+        ("fills", 51, 40, True),
+        ("fills", 50, 40, False),  # above is exclusive
+        ("fills", 1100, 40, False),  # below is, too
+        ("fills", 60, 60, False),  # it must change
+        ("fills", 60, None, True),  # nothing was heard before the instruction
+        ("fills", True, None, False),
+        ("fills", "60", None, False),
+        ("lid-open", True, True, True),
+        ("lid-open", False, True, False),
+        ("lid-open", 1, None, False),
+    ],
+)
+def test_a_commissioning_check_asks_for_all_its_conditions(
+    tank: Profile, check: str, value: Value, before: Value | None, passes: bool
+) -> None:
+    """Bounds are steps like the values that arrive, and every condition must hold for one value."""
+    rules = {rule.id: rule for rule in tank.commissioning}
+    assert list(rules) == ["fills", "lid-open"]
+    assert rules[check].fits(value, before) is passes
 
 
 @pytest.mark.parametrize(
@@ -126,6 +189,16 @@ def test_captures_hold_bytes_and_their_meaning(tank: Profile) -> None:
     """Captures are read beside the profile, good ones and refusals alike."""
     good, bad = load_captures(tank)
     assert (bytes.fromhex(good.raw), good.expect, bad.error) == (b"\x01\xf4", {"level": 500}, "no echo")
+
+
+def test_the_profile_on_the_page_for_authors_is_right(tmp_path: Path) -> None:
+    """Who copies the example of docs/profiles.md starts without a mistake."""
+    page = (Path(__file__).parents[3] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    found = dict(re.findall(r"^```toml (\S+)\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE))
+    write_profile(tmp_path, found["profile.toml"], found["captures.toml"], name="acme-wl100")
+    profiles, captures_count, mistakes = find_mistakes(tmp_path)
+    assert ([str(mistake) for mistake in mistakes], len(profiles), captures_count) == ([], 1, 2)
+    assert all(f"`{name}`" in page for name in OWN_NAMES)
 
 
 def test_folders_without_a_profile_are_not_devices(tmp_path: Path) -> None:
