@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """QMC5883L three-axis magnetometer at register level, fed with the world's `field_t` (tesla) and `temperature_c`.
 
-Source: QST QMC5883L data sheet 1.0, sections 5 (I2C), 6 (modes), 9 (registers). Not modelled: the INT pin,
-self-heating, and the 150 ms after power-up.
+With `"int": PIN` in the wiring its DRDY pin drives that pin: high from the end of a measurement until the data are read.
+
+Source: QST QMC5883L data sheet 1.0, sections 5 (I2C), 6 (modes), 9 (registers). Not modelled: self-heating, and the 150 ms after power-up.
 """
 
 import struct
 
+import machine
 import simclock as _clock
 import world as _world
 from noise import Noise
@@ -25,8 +27,10 @@ _DRDY, _OVL, _DOR = 1, 2, 4
 class Qmc5883lChip:
     name = "qmc5883l"
 
-    def __init__(self, seed=1):
+    def __init__(self, seed=1, pin=None):
         self._noise = Noise(seed)
+        self._pin = pin
+        self._event = None
         self.power_up()
 
     def power_up(self):
@@ -34,6 +38,24 @@ class Qmc5883lChip:
         self._registers[0x0D] = 0xFF  # chip id
         self._pointer = 0
         self._next_us = None
+        self._show()
+
+    def _show(self):
+        """The pin, and the event of its next edge: only the pin needs one."""
+        if self._pin is None:
+            return
+        is_on = not self._registers[0x0A] & 1
+        self._pin.drive(1 if is_on and self._registers[6] & _DRDY else 0)
+        if self._event is not None:
+            _clock.cancel(self._event)
+            self._event = None
+        if is_on and self._next_us is not None:
+            self._event = _clock.at(self._next_us, self._at)
+
+    def _at(self, now_us):
+        self._event = None
+        self._catch_up()
+        self._show()
 
     def _period_us(self):
         return 1_000_000 // _ODR_HZ[(self._registers[9] >> 2) & 3]
@@ -86,6 +108,7 @@ class Qmc5883lChip:
             self._next_us = _clock.now_us + self._period_us() if value & 3 == 1 else None
         elif register in (0x0A, 0x0B):
             self._registers[register] = value
+        self._show()
 
     def read(self, count):
         self._catch_up()
@@ -99,7 +122,16 @@ class Qmc5883lChip:
                 self._pointer = 0
             else:
                 self._pointer = pointer + 1
+        self._show()
         return data
 
 
 Chip = Qmc5883lChip
+
+
+def attach(part, seed):
+    """Connect the chip to its I2C pins and, where the wiring names it, to the pin of its DRDY output."""
+    pin = machine.connect_pin(part["int"], level=0) if "int" in part else None
+    chip = Qmc5883lChip(seed, pin)
+    machine.connect_i2c(part["scl"], part["sda"], part.get("address", ADDRESS), chip)
+    return chip
