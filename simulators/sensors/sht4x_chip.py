@@ -88,7 +88,7 @@ class Sht4xChip:
         since_us = at_us - self._warm_at_us
         if self._warm_k and 0 <= since_us < 5 * _COOLING_US:
             temperature_c += self._warm_k * 2.718281828 ** (-since_us / _COOLING_US)
-        humidity_pct = max(0, min(100, _world.values["humidity_pct"]))
+        humidity_pct = _world.values["humidity_pct"]  # the word may go beyond 0 to 100 %: a driver has to cut
         raw_t = round((temperature_c + 45) * 65535 / 175)
         raw_rh = round((humidity_pct + 6) * 65535 / 125)
         self._answer = words(max(0, min(65535, raw_t)), max(0, min(65535, raw_rh)))

@@ -10,22 +10,13 @@ import time
 
 from micropython import const
 
+from node_io.drivers.sensirion import temperature_cdeg, two_words
+
 ADDRESS = const(0x44)
 _MEASURE_HIGH = b"\xfd"
 _SOFT_RESET = b"\x94"
 _MEASURE_MS = const(10)  # at most 8.3
 _RESET_MS = const(2)
-_EIO = const(5)
-
-
-def crc8(data, start, end):
-    """CRC-8 of data[start:end]: polynomial 0x31, first value 0xFF. 0xBEEF gives 0x92."""
-    crc = 0xFF
-    for index in range(start, end):
-        crc ^= data[index]
-        for _ in range(8):
-            crc = ((crc << 1) ^ 0x31) & 0xFF if crc & 0x80 else crc << 1
-    return crc
 
 
 def decode(answer):
@@ -36,13 +27,9 @@ def decode(answer):
     Raises:
         OSError: a checksum is wrong (EIO).
     """
-    if crc8(answer, 0, 2) != answer[2] or crc8(answer, 3, 5) != answer[5]:
-        raise OSError(_EIO)
-    raw_t = answer[0] << 8 | answer[1]
-    raw_rh = answer[3] << 8 | answer[4]
-    temperature_cdeg = -4500 + (17500 * raw_t * 2 + 65535) // 131070
+    raw_t, raw_rh = two_words(answer)
     humidity_cpct = -600 + (12500 * raw_rh * 2 + 65535) // 131070
-    return temperature_cdeg, max(0, min(10_000, humidity_cpct))
+    return temperature_cdeg(raw_t), max(0, min(10_000, humidity_cpct))
 
 
 class Sht4x:
@@ -52,13 +39,14 @@ class Sht4x:
         self._answer = bytearray(6)
 
     def start(self):
-        """Soft reset: ends a measurement, and a heater that somebody left on.
+        """Soft reset: ends a measurement, and a heater that somebody left on. False: this chip cannot say whether one was.
 
         Raises:
             OSError: nothing answers.
         """
         self._i2c.writeto(self._address, _SOFT_RESET)
         time.sleep_ms(_RESET_MS)
+        return False
 
     async def read(self, sleep_ms):
         """Measure with high repeatability. `sleep_ms` is the coroutine to wait with.

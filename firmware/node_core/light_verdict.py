@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""What a look at a defibrillator's status light means (node_core/status_light.py). Pure. Loaded for one call every few minutes."""
+
+UNKNOWN, OK, FAULT = 0, 1, 2
+_SAMPLES_MIN = 100
+_RED_SAMPLES = 3
+_FLASHES_MIN = 3
+
+
+def verdict(light, blink_ms_min, blink_ms_max):
+    """(UNKNOWN, OK or FAULT; what was seen). An even green blinking is well within these periods."""
+    if light.samples < _SAMPLES_MIN:
+        return UNKNOWN, "not looked at"
+    if light.red >= _RED_SAMPLES:
+        return FAULT, "red"
+    if light.red:
+        return UNKNOWN, "unsure"
+    if not light.green:
+        return UNKNOWN, "ambient light" if light.bright * 10 > light.samples else "no light"
+    if light.green * 20 >= light.samples * 19:
+        return OK, "green"
+    if light.flashes < _FLASHES_MIN:
+        return UNKNOWN, "too few flashes"
+    period_ms = (light.rise_ms - light.first_ms) // (light.flashes - 1)
+    if light.longest_ms * 2 > light.shortest_ms * 3 or not blink_ms_min <= period_ms <= blink_ms_max:
+        return (UNKNOWN, "unsure") if light.gaps else (FAULT, "green in another pattern")
+    if light.first_ms * 2 > period_ms * 3 or (light.last_ms - light.rise_ms) * 2 > period_ms * 3:
+        return UNKNOWN, "unsure"  # it began or ended within the window
+    return OK, "green, blinking"
