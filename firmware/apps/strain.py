@@ -1,179 +1,252 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""Strain: one bridge on an HX711, and the temperature beside it.
+"""Strain: one bridge of gauges on an HX711 or an ADS1220, and the temperature beside it.
 
-Every `interval_s` a frame of statistics and the compensated strain; with `stream` also every raw sample, in runs of one second.
-Settings: period_us, interval_s, stream, run_samples, frame_runs, spike_codes, zero_code, pstrain_per_code, pstrain_per_k, reference_cdeg.
+Every `interval_s` a frame of statistics, the compensated strain, drift, live strain and counted cycles. An event (a load on the structure) is reported at its
+end, with its raw samples from before its beginning; a threshold that its engineer has set is reported at once. With `stream` every raw sample
+is sent, in runs of a second, and events have none of their own. Settings: the profiles strain-hx711 and strain-ads1220.
+
+    converter -> ring -> _drain -> Monitor    what it means              both in node_core/strain_monitor.py
+                                -> Recorder   the raw samples themselves
 """
 
 import time
-from array import array
 
-from node_core.strain_processing import Block, Stream, compensate, pack_waveform
-from node_io.drivers.hx711 import Hx711
-from node_io.drivers.sht4x import Sht4x
+from node_core.senml import pack_waveform
+from node_core.strain_monitor import STARTED, STEP
+from node_io import borrowed
 
-_DRAIN_MS = 200  # the driver's ring holds 3 s
-_TAKE = 64
 _SILENT_MS = 2000  # settling and the dropped conversions take 0.8 s at 10 a second
-_FRAME_BYTES_MAX = 900  # waveforms in one frame; a frame has room for 1,280 bytes in all
-_CONVERTER, _BRIDGE, _THERMOMETER = "hx711", "bridge", "sht4x"
+_FRAME_BYTES = 1100  # of runs; a frame has room for 1,280 bytes in all
+_RUN_BYTES = 70  # what a run needs beside its samples: two records' names, units and times
 
 
 class App:
     def __init__(self, board, settings, clock):
-        self._settings = settings
-        self._clock = clock
-        self._faults = {}
-        self._converter = Hx711(board.pin("hx711_dout"), board.pin("hx711_sck"))
-        self._thermometer = Sht4x(board.i2c())
-        self._is_thermometer_started = False
-        self._temperature_cdeg = None
-        self._humidity_cpct = None
-        self._stream = Stream(settings["period_us"], settings["run_samples"])
-        self._block = Block(settings["spike_codes"])
-        self._runs = []  # packed and waiting for their frame: (at_ms, bytes, period_us)
-        self._codes = array("i", bytes(4 * _TAKE))
-        self._ticks_us = array("i", bytes(4 * _TAKE))
-        self._last_ticks_us = time.ticks_us()
-        self._last_us = 0  # microseconds since `_last_ticks_us` was first taken
-        self._offset_us = None  # node time minus that
-
-    def faults(self):
-        """What is broken now: part -> reason."""
-        return self._faults
+        borrowed.call("node_io.strain_parts", "equip", self, board, settings, clock)
 
     def _note(self, part, reason, fault):
-        if self._faults.get(part, "") != reason:
-            if reason:
-                self._faults[part] = reason
-            else:
-                del self._faults[part]
+        if self._broken.get(part, "") != reason:
+            self._broken[part] = reason
             fault(part, reason)
 
+    def sample_now(self):
+        """The interval ends now. True: it will, with the next samples."""
+        self._is_asked = True
+        return True
+
+    def rezero(self):
+        """The present static strain is zero, also after a restart. False while there is none, or where it cannot be kept."""
+        return borrowed.call("node_io.strain_parts", "rezero", self)
+
     async def run(self, report, fault):
-        self._converter.start()
-        interval_ms = self._settings["interval_s"] * 1000
-        due_ms = self._clock.now_ms() + interval_ms
-        heard_ms = restarted_ms = self._clock.now_ms()
+        settings, clock, converter = self._settings, self._clock, self._converter
+        now_ms = due_ms = heard_ms = started_ms = clock.now_ms()
+        due_ms += settings["interval_s"] * 1000
+        if settings["stream"]:
+            self._recorder.want()
+        borrowed.call("node_io.strain_parts", "begin", self, fault)
         try:
             while True:
-                await self._clock.sleep_ms(_DRAIN_MS)
-                self._converter.poll()
+                await clock.sleep_ms(200 if converter.period_us > 2000 else 50)  # the driver's ring holds 256 samples
+                converter.poll()
                 count = self._drain(report)
-                now_ms = self._clock.now_ms()
+                now_ms = clock.now_ms()
                 if count:
+                    if now_ms - heard_ms >= settings["hold_s"] * 1000:
+                        borrowed.call("node_io.strain_parts", "forget", self)
                     heard_ms = now_ms
-                    self._note(_CONVERTER, "", fault)
-                elif min(now_ms - heard_ms, now_ms - restarted_ms) >= _SILENT_MS:
-                    self._keep(self._stream.flush(), report)  # what came before the silence does not wait for its end
+                    self._note(converter.name, "", fault)
+                    self._judge(report, now_ms)
+                elif min(now_ms - heard_ms, now_ms - started_ms) >= _SILENT_MS:
+                    self._keep(self._recorder.flush(), report)  # what came before the silence does not wait for its end
                     self._send_runs(report)
-                    stays_low = self._converter.line_low
-                    self._converter.line_low = 0
-                    self._note(_CONVERTER, "data line stays low" if stays_low else "no conversions", fault)
-                    restarted_ms = now_ms
-                    self._converter.start()
-                if now_ms >= due_ms:
-                    due_ms = max(due_ms + interval_ms, now_ms)
-                    await self._read_temperature(fault)
+                    borrowed.call("node_io.strain_parts", "begin", self, fault)
+                    started_ms = now_ms
+                if now_ms >= due_ms or self._is_asked:
+                    self._is_asked = False
+                    due_ms = max(due_ms + settings["interval_s"] * 1000, now_ms)
+                    await self._measure(fault)
                     self._drain(report)
                     self._report_block(report, fault)
         finally:
-            self._converter.stop()
+            converter.stop()
 
-    async def _read_temperature(self, fault):
+    async def _measure(self, fault):
+        """Temperature and humidity. Without a temperature the thermometer has to be started."""
+        if self._is_own and self._monitor.live.is_event:
+            return  # it would cost the event a sample; the last temperature is good enough
+        reason = ""
         try:
-            if not self._is_thermometer_started:
+            if self._temperature_cdeg is None:
                 self._thermometer.start()
-                self._is_thermometer_started = True
             self._temperature_cdeg, self._humidity_cpct = await self._thermometer.read(self._clock.sleep_ms)
-            self._note(_THERMOMETER, "", fault)
         except OSError as error:
-            self._is_thermometer_started = False
             self._temperature_cdeg = self._humidity_cpct = None
-            self._note(_THERMOMETER, "no answer on I2C ({})".format(error.errno), fault)
+            reason = "no answer on I2C (%d)" % error.errno
+        if not self._is_own:  # else the converter's own fault says why
+            self._note("sht4x", reason, fault)
 
     def _drain(self, report):
-        """Take what the driver has, give each sample its node time, and hand it on. Returns how many."""
-        total = 0
-        now_us = self._last_us + time.ticks_diff(time.ticks_us(), self._last_ticks_us)
-        # The node's clock shows whole milliseconds, so the offset seen is up to 1 ms short; the largest is right.
-        offset_us = self._clock.now_ms() * 1000 - now_us
-        if self._offset_us is None or offset_us > self._offset_us:
-            self._offset_us = offset_us
+        """Take what the driver has and hand it on. Returns how many."""
+        found = 0
+        ticks = time.ticks_us()
+        self._last += time.ticks_diff(ticks, self._last_ticks)
+        self._last_ticks = ticks
+        # The node's clock shows whole milliseconds, so the base seen is up to 1 ms short; the largest is right.
+        base = self._clock.now_ms() * 1000 - self._last
+        if self._base is None or base > self._base:
+            self._base = base
         while True:
-            count = self._converter.take(self._codes, self._ticks_us)
-            total += count
+            count = self._converter.take(self._codes, self._ticks)
+            found += count
             for index in range(count):
-                ticks_us = self._ticks_us[index]
-                self._last_us += time.ticks_diff(ticks_us, self._last_ticks_us)
-                self._last_ticks_us = ticks_us
-                self._sample(self._codes[index], self._last_us, report)
-            if count < _TAKE:
-                break
-        behind_us = time.ticks_diff(time.ticks_us(), self._last_ticks_us)
-        if behind_us > 60_000_000:  # no samples for a minute: keep the difference far from the wrap at 2^30
-            self._last_us += behind_us
-            self._last_ticks_us = time.ticks_add(self._last_ticks_us, behind_us)
-        return total
+                code, ticks = self._codes[index], self._ticks[index]
+                run = self._recorder.add(code, ticks)
+                if run is not None:
+                    self._keep(run, report)
+                what = self._monitor.add(code)
+                if what:
+                    self._event(what, self._at_us(ticks), report)
+            if count < len(self._codes):
+                return found
 
-    def _sample(self, code, at_us, report):
-        self._block.add(code)
-        self._keep(self._stream.add(code, at_us), report)
+    def _at_us(self, ticks):
+        """Node time of a tick that is not older than some minutes."""
+        return self._last + time.ticks_diff(ticks, self._last_ticks) + self._base
 
     def _keep(self, run, report):
         """Pack a run that has ended (None: it has not) for its frame."""
-        if run is None or not self._settings["stream"]:
+        if run is None or self._frames == -1:
             return
-        data = pack_waveform(run.codes)
-        waiting_bytes = sum(len(entry[1]) for entry in self._runs)
-        if self._runs and waiting_bytes + len(data) > _FRAME_BYTES_MAX:
+        data = pack_waveform(run[0])
+        if sum([len(each[1]) + _RUN_BYTES for each in self._runs]) + len(data) + _RUN_BYTES > _FRAME_BYTES:
             self._send_runs(report)
-        self._runs.append(((run.at_us + self._offset_us + 500) // 1000, data, run.period_us()))
-        if len(self._runs) >= self._settings["frame_runs"]:
-            self._send_runs(report)
+            if self._frames == -1:
+                return
+        self._runs.append(((self._at_us(run[1]) + 500) // 1000, data, run[2]))
 
     def _send_runs(self, report):
-        if not self._runs:
+        runs, self._runs = self._runs, []
+        if not runs:
             return
-        first_ms = self._runs[0][0]
-        readings = []
-        for at_ms, data, period_us in self._runs:
+        readings: list = []
+        if not self._settings["stream"]:
+            if not self._frames or self._day_frames >= self._settings["day_frames"]:
+                self._lost += 1
+                self._frames = -1
+                self._recorder.is_wanted = False
+                self._recorder.held = self._recorder.open = 0
+                return
+            self._frames -= 1
+            self._day_frames += 1
+            readings.append(("event_number", self._number))  # and its lane, which is more urgent than a stream's
+        first_ms = runs[0][0]
+        for at_ms, data, period_us in runs:
             readings.append(("waveform", data, at_ms - first_ms))
             readings.append(("sample_period", period_us, at_ms - first_ms))
-        self._runs = []
         report(readings, at_ms=first_ms)
 
+    def _event(self, what, now, report):
+        """An event begins or ends at `now`, microseconds of node time."""
+        settings, recorder, live = self._settings, self._recorder, self._monitor.live
+        now_ms = now // 1000
+        if what == STARTED:
+            self._number += 1
+            self._start = now_ms
+            if now_ms // 86_400_000 != self._day:
+                self._day = now_ms // 86_400_000
+                self._day_frames = 0
+            if settings["stream"]:
+                return
+            if (
+                now_ms < self._dead_until_ms
+                or self._day_frames >= settings["day_frames"]
+                or not settings["event_frames"]
+            ):
+                self._lost += 1
+                return
+            self._frames = settings["event_frames"]
+            recorder.want()
+            run = recorder.flush()  # the samples from before
+            while run is not None:
+                self._keep(run, report)
+                run = recorder.flush()
+            return
+        if self._frames is not None:
+            recorder.is_wanted = False
+            self._keep(recorder.flush(), report)
+            self._send_runs(report)
+            self._frames = None
+            self._dead_until_ms = now_ms + settings["dead_ms"]
+        readings = self._loads(live.event_low, live.event_high)
+        readings.append(("event_number", self._number))
+        readings.append(("event_duration", now_ms - self._start))
+        if what == STEP:
+            readings.append(("step", self._monitor.nstrain(live.step)))
+        report(readings, at_ms=self._start)
+
+    def _loads(self, low, high):
+        return [("live_low", self._monitor.nstrain(low)), ("live_high", self._monitor.nstrain(high))]
+
+    def _statics(self):
+        """Drift: with its thermal part, without it, and the latter's change over an hour, each where it is known."""
+        monitor = self._monitor
+        rate = None if monitor.rate is None else monitor.rate * 10 // 36  # 1e-9 an hour, 1e-12 a second
+        readings = []
+        for name, value in (
+            ("strain_static", monitor.static()),
+            ("strain", monitor.strain(self._temperature_cdeg)),
+            ("strain_rate", rate),
+        ):
+            if value is not None:
+                readings.append((name, value))
+        return readings
+
+    def _judge(self, report, now_ms):
+        live = self._monitor.live
+        for name, level in self._monitor.judge(now_ms // 1000, self._temperature_cdeg):
+            beside = self._loads(live.event_low, live.event_high) if name == "live" else self._statics()
+            report([(name + "_level", level)] + beside, at_ms=now_ms, urgent=True)
+
     def _report_block(self, report, fault):
-        settings = self._settings
-        count, good, mean, low, high, saturated, spikes = self._block.end()
-        if not count and self._temperature_cdeg is None:
+        monitor, temperature_cdeg = self._monitor, self._temperature_cdeg
+        count, _, mean, noise, saturated, spikes = monitor.block.end()
+        if not count and temperature_cdeg is None:
             return  # nothing is plugged in: the faults say so
-        missed = self._stream.take_missed()
+        missed = self._recorder.missed
+        if self._is_own:  # a sample that this has cost may show as missed in the next interval
+            own = min(missed, self._converter.breaks)
+            self._converter.breaks -= own
+            missed -= own
+        self._recorder.missed = 0
         readings = [("samples", count), ("missed", missed), ("saturated", saturated), ("spikes", spikes)]
         if mean is not None:
             readings.append(("code_mean", mean))
-            readings.append(("code_min", low))
-            readings.append(("code_max", high))
-            strain = compensate(
-                mean,
-                settings["zero_code"],
-                settings["pstrain_per_code"],
-                self._temperature_cdeg,
-                settings["reference_cdeg"],
-                settings["pstrain_per_k"],
-            )
-            if self._temperature_cdeg is not None:
-                readings.append(("strain", strain))
-            else:
-                readings.append(("strain_uncompensated", strain))
-        if self._temperature_cdeg is not None:
-            readings.append(("temperature", self._temperature_cdeg))
+            readings.append(("noise", monitor.nstrain(noise)))
+        readings += self._statics()
+        live = monitor.live
+        if live.live is not None:
+            readings += self._loads(live.low, live.high)
+            live.low = live.high = 0
+        histogram = monitor.cycles.histogram
+        if sum(histogram):
+            readings.append(("cycles", 5 * sum(histogram)))  # in tenths: half a cycle is 5
+            readings.append(("cycle_histogram", " ".join([str(halves) for halves in histogram])))
+            for index in range(len(histogram)):
+                histogram[index] = 0
+        held = 0
+        for limit in monitor.limits.values():
+            held += limit.held
+            limit.held = 0
+        readings.append(("captures_missed", self._lost))
+        readings.append(("alarms_held", held))
+        self._lost = 0
+        if temperature_cdeg is not None:
+            readings.append(("temperature", temperature_cdeg))
+        if self._humidity_cpct is not None:
             readings.append(("humidity", self._humidity_cpct))
         if count:
-            self._note(
-                _BRIDGE,
-                "saturated: a wire is broken, or the bridge is out of range" if saturated * 2 > count else "",
-                fault,
-            )
+            reason = "saturated: a wire is broken, or the bridge is out of range"
+            self._note("bridge", reason if saturated * 2 > count else "", fault)
         report(readings, at_ms=self._clock.now_ms())

@@ -102,10 +102,18 @@ class RecordedBridge:
 
 
 class SyntheticBridge:
-    """Vehicles that cross (a smooth bump of strain with the bridge's own vibration), a daily thermal drift, and noise."""
+    """Vehicles that cross (a smooth bump of strain with the bridge's own vibration), a daily thermal drift, and noise.
 
-    def __init__(self, start_ms: int, *, seed: int = 1, vehicles_per_hour: float = 240) -> None:
+    `swing_k` is half the day's range of temperature; at 8 the drift is 4e-6 in ten minutes at most, at 20 it is 10e-6, as
+    large as a vehicle.
+    """
+
+    def __init__(
+        self, start_ms: int, *, seed: int = 1, vehicles_per_hour: float = 240, swing_k: float = 8.0, noise: float = 2e-7
+    ) -> None:
         self._seed = seed
+        self._swing_k = swing_k
+        self._noise = noise
         self._start_ms = start_ms
         self._gap_ms = 3_600_000 / vehicles_per_hour
         self._dice = random.Random(f"{seed} bridge")
@@ -113,9 +121,10 @@ class SyntheticBridge:
         self._planned_ms = start_ms
 
     def temperature_c(self, at_ms: int) -> float:
-        return 15.0 + 8.0 * math.cos((at_ms / 3_600_000 % 24 - 15) * math.pi / 12)
+        return 15.0 + self._swing_k * math.cos((at_ms / 3_600_000 % 24 - 15) * math.pi / 12)
 
-    def _live(self, at_ms: float) -> float:
+    def live_strain(self, at_ms: float) -> float:
+        """The truth of the second that `block` was last asked for: what the vehicles alone do."""
         strain = 0.0
         for middle_ms, size, duration_s in self._passages:
             away = (at_ms - middle_ms) / 1000 / duration_s
@@ -132,7 +141,7 @@ class SyntheticBridge:
         noise = random.Random(f"{self._seed} noise {start_ms}")
         thermal = 11.7e-6 * (self.temperature_c(start_ms) - 20)
         codes = [
-            code_of(thermal + self._live(start_ms + index * PERIOD_US / 1000) + noise.gauss(0, 2e-7))
+            code_of(thermal + self.live_strain(start_ms + index * PERIOD_US / 1000) + noise.gauss(0, self._noise))
             for index in range(_BLOCK_MS * 1000 // PERIOD_US)
         ]
         return Block(start_ms, PERIOD_US, codes)

@@ -9,7 +9,7 @@ interrupts off (an interrupt that holds SCK high for 60 us would switch the conv
 code and time into a ring, without touching the heap. The program takes samples out of the ring with `take`.
 Shifting makes edges on DOUT too; the call that they cause finds DOUT high and returns.
 
-Codes go in as they came: saturation, spikes and gaps are judged later, from codes and times (node_core/strain_processing.py).
+Codes go in as they came: saturation, spikes and gaps are judged later, from codes and times (node_core/strain_monitor.py).
 Only the first conversions after power-up are dropped: the converter settles for four, and the first of a warm bridge is often wrong.
 A conversion that was not read before the next one ended is lost, and shows as a gap in time; on an ESP32 a flash erase
 (45 ms, everything stands still) costs up to four at 80 a second.
@@ -20,29 +20,28 @@ Source: Avia Semiconductor HX711 data sheet. 25 clocks: channel A, gain 128.
 import machine
 import micropython
 import time
-from array import array
 
 from micropython import const
+
+from node_io.drivers.sample_ring import SampleRing
 
 _EXTRA_CLOCKS = {128: 1, 32: 2, 64: 3}  # gain -> clocks after the 24th
 _DROP_AT_START = const(4)
 _POWER_DOWN_US = const(100)
-_RING = const(256)  # 3.2 s at 80 a second; a power of two
-_MASK = const(_RING - 1)
 
 
-class Hx711:
-    def __init__(self, dout, sck, gain=128):
+class Hx711(SampleRing):
+    name = "hx711"
+    stuck = "data line stays low"
+
+    def __init__(self, dout, sck, period_us=12_500, gain=128):
+        """`period_us` is what its rate pin makes it: 80 or 10 conversions a second."""
+        super().__init__()
+        self.period_us = period_us
         self._dout = dout
         self._sck = sck
         self._extra = _EXTRA_CLOCKS[gain]
-        self._codes = array("i", bytes(4 * _RING))
-        self._ticks_us = array("i", bytes(4 * _RING))
-        self._head = 0  # next place to write, counting on for ever modulo 2 * _RING
-        self._tail = 0
         self._to_drop = 0
-        self._irq = None
-        self.overruns = 0  # samples that found the ring full
         self.line_low = 0  # readings after which DOUT stayed low: a short circuit, or no converter
         # Bound once, because binding a method allocates.
         self._ready = self._on_ready
@@ -93,15 +92,7 @@ class Hx711:
         if self._to_drop:
             self._to_drop -= 1
             return
-        head = self._head
-        if (head - self._tail) & (2 * _RING - 1) == _RING:
-            self.overruns += 1
-            return
-        if word & 0x800000:
-            word -= 0x1000000
-        self._codes[head & _MASK] = word
-        self._ticks_us[head & _MASK] = ticks_us
-        self._head = (head + 1) & (2 * _RING - 1)
+        self.put(word, ticks_us)
 
     def poll(self):
         """Read a conversion whose edge nobody heard. Cheap; call it now and then.
@@ -113,15 +104,3 @@ class Hx711:
                 micropython.schedule(self._ready, None)
             except RuntimeError:
                 pass  # the queue is full of the very calls that will read it
-
-    def take(self, codes, ticks_us):
-        """Move up to len(codes) samples, oldest first, into the two arrays; how many."""
-        count = (self._head - self._tail) & (2 * _RING - 1)
-        count = min(count, len(codes))
-        tail = self._tail
-        for index in range(count):
-            codes[index] = self._codes[tail & _MASK]
-            ticks_us[index] = self._ticks_us[tail & _MASK]
-            tail += 1
-        self._tail = tail & (2 * _RING - 1)
-        return count
