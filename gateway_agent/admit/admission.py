@@ -18,10 +18,16 @@ from typing import NamedTuple
 
 from gateway_agent.admit.keyring import Keyring, NodeKey
 from gateway_agent.admit.profile_check import NOT_A_PACK, OPAQUE_NAMES, Judgement, ProfileCheck, opaque
-from gateway_agent.admit.received import NEW, REPEAT, NumberTable
+from gateway_agent.admit.received import ALARM_RANGES_MAX, NEW, REPEAT, TOO_MANY_RANGES, NumberTable
 from gateway_agent.errors import PeerError
-from gateway_agent.model import AdmittedFrame, FrameRow, Kid, OpaqueRow, Pack
+from gateway_agent.model import AdmittedFrame, FrameRow, Kid, Lane, OpaqueRow, Pack
 from gateway_agent.wire.frame import OpenedFrame, parse_frame
+
+# A node that drains a backlog sends no more of a lane than it has room for until some of it is acknowledged. While its slower
+# lanes wait for their deadlines, the others run ahead and leave holes: so what it sends is sealed sooner.
+BACKLOG_RANGES = 16
+BACKLOG_NUMBERS = 512
+BACKLOG_WAIT_MS = 2_000
 
 
 class Arrival(NamedTuple):
@@ -108,6 +114,8 @@ class Admission:
             if numbers is None:
                 numbers = self._received.of(kid)
             verdict = numbers.judge(sequence, floor)
+            if verdict is TOO_MANY_RANGES and judgement[1] is Lane.ALARM:
+                verdict = numbers.judge(sequence, floor, ALARM_RANGES_MAX)
             if verdict is not NEW:
                 if verdict is REPEAT:
                     counters["repeats"] += 1
@@ -116,6 +124,10 @@ class Admission:
                     counters["refused_" + verdict] += 1
                 continue
             reason, lane, wait_ms, out_of_range = judgement
+            if wait_ms > BACKLOG_WAIT_MS and (
+                len(numbers.highs) >= BACKLOG_RANGES or sequence - floor >= BACKLOG_NUMBERS
+            ):
+                wait_ms = BACKLOG_WAIT_MS
             row: FrameRow | OpaqueRow
             if reason is None and pack is not None:
                 row = FrameRow(kid, sequence, pack)

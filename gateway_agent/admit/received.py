@@ -4,7 +4,7 @@
 
 Theory of operation ------------------- A node names with each frame its floor, the lowest number that it still
 holds. Numbers below the highest floor seen are closed. Above it we keep inclusive ranges, ascending and disjoint,
-at most 64 a node and epoch. Numbers mostly arrive in order, so the last range is tried first and the common case
+at most 64 a node and epoch, and 32 more for alarms. Numbers mostly arrive in order, so the last range is tried first and the common case
 costs a comparison and an addition.
 
 The same structure is kept twice: once for what was *received* (repeats are recognised against it) and once for what
@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from gateway_agent.model import Kid
 
 RANGES_MAX = 64
+ALARM_RANGES_MAX = 96
 EPOCHS_PER_NODE_MAX = 256
 
 NEW, REPEAT, BELOW_FLOOR, TOO_MANY_RANGES = "new", "repeat", "BelowFloor", "TooManyRanges"
@@ -45,7 +46,7 @@ class Numbers:
         place = bisect_right(self.lows, number) - 1
         return place >= 0 and number <= self.highs[place]
 
-    def judge(self, number: int, floor: int) -> str:
+    def judge(self, number: int, floor: int, ranges_max: int = RANGES_MAX) -> str:
         """What a frame with this number and floor is; changes nothing. `floor` is never above `number`."""
         highs = self.highs
         if highs and number == highs[-1] + 1:
@@ -54,10 +55,10 @@ class Numbers:
             return REPEAT
         if number < self.floor:
             return BELOW_FLOOR
-        if len(highs) >= RANGES_MAX:
+        if len(highs) >= ranges_max:
             # A floor that rises with this very frame makes room first.
             closed = bisect_right(self.highs, floor - 1)
-            if len(highs) - closed >= RANGES_MAX and not self._touches(number):
+            if len(highs) - closed >= ranges_max and not self._touches(number):
                 return TOO_MANY_RANGES
         return NEW
 

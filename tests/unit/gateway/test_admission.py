@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_profiles import load_profiles
-from gateway_agent.admit.admission import Admission
+from gateway_agent.admit.admission import BACKLOG_RANGES, BACKLOG_WAIT_MS, Admission
 from gateway_agent.admit.keyring import UNKNOWN_NODES_MAX, Keyring
 from gateway_agent.admit.profile_check import ProfileCheck
 from gateway_agent.admit.received import NumberTable
@@ -211,6 +211,32 @@ def test_a_run_of_frames_is_judged_in_order(bench: Bench) -> None:
     assert [(arrival.sequence, arrival.is_repeat) for arrival in arrivals] == [(0, False), (0, True), (1, False)]
     assert bench.counters["refused_FrameTag"] == bench.counters["refused_UnknownNode"] == bench.counters["repeats"] == 1
     assert bench.counters["admitted"] == 2
+
+
+def test_an_alarm_finds_room_where_a_trend_does_not(bench: Bench) -> None:
+    """32 ranges above the limit are kept for frames of the alarm lane, so that a mixed backlog never holds an alarm up."""
+    for sequence in range(0, 128, 2):
+        assert bench.admit(bench.node.seal(level_pack(1), sequence)) is not None
+    alarm = pack(("lost", None, Kind.BYTES, 0, b"x"))
+    for sequence in range(1_000, 1_064, 2):
+        assert bench.admit(bench.node.seal(alarm, sequence)) is not None
+    assert bench.admit(bench.node.seal(alarm, 2_000)) is None
+    assert bench.admit(bench.node.seal(level_pack(1), 2_000)) is None
+    assert bench.counters["refused_TooManyRanges"] == 2
+
+
+def test_a_node_with_a_backlog_is_sealed_sooner(bench: Bench) -> None:
+    """With 16 holes in its numbers, or 512 of them unconfirmed, a frame's deadline is two seconds at most."""
+
+    def wait_ms(sequence: int, floor: int = 0) -> int:
+        arrival = bench.admit(bench.node.seal(level_pack(1), sequence, floor), 0)
+        assert arrival is not None and arrival.admitted is not None
+        return int(arrival.admitted.deadline_ms)
+
+    waits = [wait_ms(sequence) for sequence in range(0, 34, 2)]
+    assert waits == [300_000] * BACKLOG_RANGES + [BACKLOG_WAIT_MS]
+    assert wait_ms(5_000, floor=4_488) == BACKLOG_WAIT_MS
+    assert wait_ms(5_001, floor=4_490) == 300_000
 
 
 def test_a_65th_range_is_refused_by_name(bench: Bench) -> None:
