@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import rich_click as click
 
+from startcity.translated import TranslatedCommand, lang_option
 from tools.address import Address
 
 # Imports of the agent are inside the commands, so that a mistyped option costs no second.
@@ -132,37 +134,58 @@ def run(config: Path) -> None:
     run_gateway(config)
 
 
-@group.command("status")
+@group.command("status", cls=TranslatedCommand)
 @_CONFIG_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(config: Path, as_json: bool) -> None:
-    """Show what the gateway last said of itself. Exit code 1 if it does not run.
+@click.option("--card-gb", type=click.FloatRange(min=0.1), default=32.0, show_default=True,
+              help="Size of the memory card in GB, for the estimate of its life.")  # fmt: skip
+@click.option("--card-cycles", type=click.IntRange(min=1), default=1_000, show_default=True,
+              help="How often each of its blocks can be erased.")  # fmt: skip
+@click.option("--card-block-kib", type=click.IntRange(min=1), default=4_096, show_default=True,
+              help="Size of such a block in KiB; each sync is taken to cost one.")  # fmt: skip
+@lang_option
+def status(config: Path, as_json: bool, card_gb: float, card_cycles: int, card_block_kib: int) -> None:
+    """Show how a gateway is, on one screen: what it last said of itself, and what needs attention.
+
+    Exit codes: 0 it runs and all is well; 1 something needs attention, marked with !; 2 a setting is wrong; 3 it does not
+    run, or has not written its status for 30 s.
 
     \b
     Examples:
       startcity gateway status
+      startcity gateway status --card-gb 64 --card-cycles 3000
       startcity gateway status --json --config /etc/startcity/gateway.toml
     """
     from gateway_agent.config import load_config  # noqa: PLC0415
     from gateway_agent.operate.status import read_status  # noqa: PLC0415
+    from gateway_agent.operate.write_budget import Card  # noqa: PLC0415
+    from startcity.status_page import is_alive, page_of, text_of  # noqa: PLC0415
 
-    content = read_status(load_config(config).data)
+    data = load_config(config).data
+    content = read_status(data)
+    now_ms = time.time_ns() // 1_000_000
+    card = Card(int(card_gb * 1e9), card_cycles, card_block_kib << 10)
+    page = page_of(content, _oldest_unreceipted_ms(data / "journal"), card, now_ms)
     if as_json:
         click.echo(json.dumps(content, indent=1, sort_keys=True, default=str))
     else:
-        for key, value in _flat(content):
-            click.echo(f"{key:<40} {value}")
-    sys.exit(0 if content.get("is_running", True) else 1)
+        for line in page:
+            # click takes the colours out again where the output is no terminal.
+            click.secho(text_of(line), fg="red" if line.is_bad else None, bold=line is page[0])
+    sys.exit(3 if not is_alive(content, now_ms) else 1 if any(line.is_bad for line in page) else 0)
 
 
-def _flat(content: object, prefix: str = "") -> list[tuple[str, object]]:
-    """Nested tables as lines: journal.bytes 123."""
-    if not isinstance(content, dict):
-        return [(prefix, content)]
-    rows: list[tuple[str, object]] = []
-    for key, value in content.items():
-        rows.extend(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
-    return rows
+def _oldest_unreceipted_ms(journal: Path) -> dict[str, int | None]:
+    """By lane, from the journal itself, which is read beside the running gateway; {} where it cannot be read."""
+    from gateway_agent.errors import ConfigError, Unavailable  # noqa: PLC0415
+    from gateway_agent.model import Lane  # noqa: PLC0415
+    from gateway_agent.operate.journal_folder import JournalFolder  # noqa: PLC0415
+
+    try:
+        folder = JournalFolder(journal)
+        return {lane.word: folder.oldest_unreceipted_ms(lane) for lane in Lane}
+    except (ConfigError, Unavailable):
+        return {}
 
 
 def _address(text: str) -> Address:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""`startcity node`: prepare nodes, and list the nodes that a gateway knows."""
+"""`startcity node`: prepare nodes, list the nodes that a gateway knows, and command them (node_command.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
 import rich_click as click
@@ -20,6 +19,7 @@ from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
 from gateway_agent.registry import NodeRecord, Registry
 from gateway_agent.wire.keys import derive_root
+from startcity.node_command import command, latest_commands, parse_setting
 from startcity.secrets_in import read_password
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
@@ -109,7 +109,7 @@ def add(
     files = node_config(
         node_id,
         profile,
-        dict(_setting(text) for text in settings),
+        dict(parse_setting(text) for text in settings),
         _wifi(wifi_ssid, wifi_password_file, open_network),
         _broker(gateway, mqtt_host, mqtt_port, mqtt_user, mqtt_password_file),
         generation,
@@ -199,9 +199,11 @@ def list_(config: Path, as_json: bool) -> None:
     Examples:
       startcity node list --config gateway.toml
     """
-    with _registry(load_config(config)) as registry:
+    gateway = load_config(config)
+    with _registry(gateway) as registry:
         nodes = registry.nodes()
     if as_json:
+        commands = latest_commands(gateway.data)
         rows = [
             {
                 "node": n.node_id.hex(),
@@ -209,6 +211,7 @@ def list_(config: Path, as_json: bool) -> None:
                 "generation": n.generation,
                 "name": n.name,
                 "place": n.place,
+                "command": commands.get(n.node_id.hex()),
             }
             for n in nodes
         ]
@@ -219,6 +222,9 @@ def list_(config: Path, as_json: bool) -> None:
     click.echo(say("Nodes: {count}.", count=len(nodes)), err=True)
 
 
+group.add_command(command)
+
+
 def _profile(profile_id: str, gateway: Config | None) -> Profile:
     folder = gateway.beside(gateway.profiles.folder) if gateway is not None and gateway.profiles.folder else None
     profiles = load_profiles(folder)
@@ -226,17 +232,6 @@ def _profile(profile_id: str, gateway: Config | None) -> Profile:
         known = ", ".join(sorted(profiles))
         raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=profile_id, known=known))
     return profiles[profile_id]
-
-
-def _setting(text: str) -> tuple[str, object]:
-    """NAME=VALUE; the value as in TOML, and anything else is text."""
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise ConfigError(say("--set {given}: write NAME=VALUE, such as --set interval_s=60.", given=text))
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name, value
 
 
 def _wifi(ssid: str, password_file: Path | None, is_open: bool) -> Wifi:

@@ -34,7 +34,7 @@ def group() -> None:
     "--broker", type=click.Choice(["mosquitto", "amqtt"]), help="Default: mosquitto where it is installed, else amqtt."
 )
 def demo(seconds: float, keep: Path | None, broker: Literal["mosquitto", "amqtt"] | None) -> None:
-    """Twelve nodes for a minute; the uplink is cut, the gateway killed, and every reading accounted for.
+    """Twelve nodes of all families for a minute; the uplink is cut, the gateway killed, and every reading accounted for.
 
     The last line is one JSON object. Exit code 0 only if everything that the nodes produced was verified exactly once at the city.
 

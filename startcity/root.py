@@ -29,6 +29,7 @@ class Word(NamedTuple):
 
 WORDS: dict[str, Word] = {
     "gateway": Word("startcity.cli_gateway", "Make, run and look at a gateway."),
+    "journal": Word("startcity.cli_journal", "Look into a gateway's journal, and mend it."),
     "node": Word("startcity.cli_node", "Prepare nodes, and list the nodes that a gateway knows."),
     "vault": Word("startcity.cli_vault", "Keep the nodes' masters, and hand roots to gateways."),
     "profile": Word("startcity.cli_profile", "Check and read device profiles."),

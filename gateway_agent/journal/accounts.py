@@ -88,6 +88,7 @@ class JournalCounters:
     batches: int = 0
     bytes_written: int = 0
     syncs: int = 0  # of files and of directories
+    receipt_writes: int = 0  # appended to receipts.log without a sync
     failed_appends: int = 0
     snapshots: int = 0
     failed_snapshots: int = 0
@@ -103,9 +104,14 @@ Oldest = dict[Lane, tuple[bytes, int]]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How full the journal is. `oldest` is the first batch held, by lane: (instance, number)."""
+    """How full the journal is.
+
+    `kept_bytes` of `bytes` cannot be deleted now, because the city has not receipted them or the numbering rests on them.
+    `oldest` is the first batch held, by lane: (instance, number).
+    """
 
     bytes: int
+    kept_bytes: int
     bytes_max: int
     segments: int
     batches: int

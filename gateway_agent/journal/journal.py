@@ -22,7 +22,8 @@ import errno
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gateway_agent.journal.accounts import (
@@ -39,7 +40,7 @@ from gateway_agent.journal.accounts import (
 )
 from gateway_agent.journal.eviction import EVICTED_BYTES_MAX, plan_eviction
 from gateway_agent.journal.files import Files, OsFiles, remove_file, replace_file
-from gateway_agent.journal.lane_log import LaneLog, SegmentDamagedError, StoredBatch, entry_link
+from gateway_agent.journal.lane_log import LaneLog, Segment, SegmentDamagedError, StoredBatch, entry_link
 from gateway_agent.journal.quarantine import Quarantine
 from gateway_agent.journal.receipts import Key, Position, ReceiptLog
 from gateway_agent.journal.received import ReceivedNumbers, decode_snapshot, encode_snapshot
@@ -199,6 +200,25 @@ class Journal:
         for item in recovery.received:
             self._received.add(item)
         recovery.received = []
+
+    def settle(self) -> None:
+        """Write now what otherwise waits for the next receipt and append: a log of receipts in place of a damaged one, which goes to
+        quarantine first, and the snapshot.
+
+        Raises:
+            JournalUnavailable: the disk refuses; what was wrong is found again.
+        """
+        with self._lock:
+            try:
+                if self._receipts.damaged_bytes:
+                    log_path = self._directory / "receipts.log"
+                    self._quarantine.keep_segment(log_path.name, self._files.read(log_path))
+                    self._receipts.sync(self._held())
+                    self.recovery = replace(self.recovery, quarantined=tuple(self._quarantine.names))
+                if self._snapshot_due:
+                    self._take_snapshot()
+            except OSError as error:
+                raise _unavailable(error, self._directory) from error
 
     def close(self) -> None:
         """Close every file and give up the lock. Nothing is written: what was acknowledged is synced already."""
@@ -385,6 +405,7 @@ class Journal:
         if link is not None and link != receipt.link:
             return ReceiptVerdict.CONTRADICTION
         self._receipts.note(key, Position(receipt.number, receipt.link, raw), self._held())
+        self.counters.receipt_writes += 1
         return ReceiptVerdict.OK
 
     def contradicted(self) -> list[tuple[Lane, bytes]]:
@@ -514,15 +535,21 @@ class Journal:
         for lane in reversed(Lane):
             log = self._logs[lane]
             count = 0
-            for segment in log.segments[:-1]:  # never the last: it says where the lane's numbering stands
-                is_empty = segment.last < segment.first
-                if wanted_bytes <= 0 or not (is_empty or segment.last <= self._settled(lane, segment.instance)):
+            for segment in self._deletable(lane):
+                if wanted_bytes <= 0:
                     break
                 wanted_bytes -= segment.size_bytes
                 count += 1
             if count:
                 deleted += self._delete_oldest(log, count)
         return deleted
+
+    def _deletable(self, lane: Lane) -> Iterator[Segment]:
+        """The segments that are not needed any more, oldest first; never the last: it says where the lane's numbering stands."""
+        for segment in self._logs[lane].segments[:-1]:
+            if segment.last >= segment.first and segment.last > self._settled(lane, segment.instance):
+                return
+            yield segment
 
     def _delete_oldest(self, log: LaneLog, count: int) -> int:
         """Delete segments in the safe order: first what makes them superfluous becomes durable. Returns how many."""
@@ -595,8 +622,10 @@ class Journal:
         for lane, segment in segments:
             if segment.last >= segment.first:
                 oldest.setdefault(lane, (segment.instance, segment.first))
+        size_bytes = self._size_bytes()
         return Usage(
-            bytes=self._size_bytes(),
+            bytes=size_bytes,
+            kept_bytes=size_bytes - sum(segment.size_bytes for lane in Lane for segment in self._deletable(lane)),
             bytes_max=self.limits.bytes_max,
             segments=len(segments),
             batches=sum(segment.last - segment.first + 1 for _, segment in segments),

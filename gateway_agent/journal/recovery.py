@@ -125,7 +125,7 @@ class LaneRecovery:
                 unreadable.append(serial)
             else:
                 known.append(found)
-        for this in _never_began(known):
+        for this in never_began(known):
             self._files.unlink(log.path(this.serial))
             known.remove(this)
         must_start, ended = self._must_start_instance(known, unreadable, receipted)
@@ -209,13 +209,7 @@ class LaneRecovery:
     def _recover_segment(
         self, this: Known, before: Known | None, after: Known | None, covered: int, receipted: int
     ) -> Segment:
-        first, last, link_after, last_ever = this.first, None, None, None
-        if after is not None and after.instance == this.instance:
-            last, link_after = after.first - 1, after.link
-        elif after is not None:
-            last_ever = after.ended
-        if (before is None or before.instance != this.instance) and first > receipted + 1:
-            first = receipted + 1  # segments before it are gone that the city never receipted
+        first, last, last_ever, link_after = responsibility(this, before, after, receipted)
         whole = this.has_header and after is not None and after.has_header and first == this.first
         if last is not None and whole and this.serial <= covered:
             segment = Segment(this.serial, this.instance, this.first, last, this.size_bytes)
@@ -411,7 +405,21 @@ class LaneRecovery:
         return None
 
 
-def _never_began(known: list[Known]) -> list[Known]:
+def responsibility(
+    this: Known, before: Known | None, after: Known | None, receipted: int
+) -> tuple[int, int | None, int | None, bytes | None]:
+    """For which numbers a segment is responsible: first, last, the last that ever counted, and the link behind (`plan_segment`)."""
+    first, last, last_ever, link_after = this.first, None, None, None
+    if after is not None and after.instance == this.instance:
+        last, link_after = after.first - 1, after.link
+    elif after is not None:
+        last_ever = after.ended
+    if (before is None or before.instance != this.instance) and first > receipted + 1:
+        first = receipted + 1  # segments before it are gone that the city never receipted
+    return first, last, last_ever, link_after
+
+
+def never_began(known: list[Known]) -> list[Known]:
     """Empty segments of instances whose start failed: the instance before them went on behind them."""
     return [
         this

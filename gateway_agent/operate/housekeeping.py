@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway_agent.admit.keyring import Keyring
-from gateway_agent.control.command_files import CommandFiles
-from gateway_agent.control.commands import Commands
+from gateway_agent.control.command_desk import CommandDesk
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import LaneHead
 from gateway_agent.operate.status import WRITTEN_EACH_MS, StatusFile
@@ -37,8 +36,7 @@ class Housekeeping:
         threads: Threads,
         registry: Registry,
         keyring: Keyring,
-        commands: Commands,
-        command_files: CommandFiles,
+        command_desk: CommandDesk,
         status_file: StatusFile,
         make_status: Callable[[bool], dict[str, Any]],
         heads: Callable[[], tuple[LaneHead, ...]],
@@ -51,8 +49,7 @@ class Housekeeping:
         self._registry = registry
         self._registry_version: int | None = None
         self._keyring = keyring
-        self._commands = commands
-        self._command_files = command_files
+        self._command_desk = command_desk
         self._status_file = status_file
         self._make_status = make_status
         self._heads = heads
@@ -67,7 +64,7 @@ class Housekeeping:
             now_ms = self._clock.monotonic_ms()
             try:
                 self.look_at_registry()
-                self._look_at_commands(now_ms)
+                await self._command_desk.look(now_ms)
                 if now_ms >= status_at_ms:
                     status_at_ms = now_ms + WRITTEN_EACH_MS
                     await self._threads.read(self.write_status)
@@ -86,17 +83,6 @@ class Housekeeping:
             self._keyring.replace_nodes(self._registry.nodes())
             self._registry_version = version
             log.info("%d nodes are registered", len(self._keyring))
-
-    def _look_at_commands(self, now_ms: int) -> None:
-        for name, node_id, code in self._command_files.take():
-            if code is None or not self._commands.has_room:
-                self._counters["commands_refused"] += 1
-                log.warning("%s is no command that we know, or too many wait", name)
-                continue
-            # Written before it may leave: an id is never used twice, whatever happens in between.
-            self._command_files.write_last_id(self._commands.last_id + 1)
-            self._commands.add(node_id, code, now_ms)
-            self._counters["commands_taken"] += 1
 
     def write_status(self, *, stopped: bool = False) -> None:
         """Raises: Unavailable."""

@@ -23,9 +23,11 @@ _PROMISES = {
 }
 
 
-def process_report(started_at_unix_ms: int, *, stopped: bool) -> dict[str, Any]:
+def process_report(started_at_unix_ms: int, running_ms: int, *, stopped: bool) -> dict[str, Any]:
+    """`running_ms` is of the monotonic clock: the wall clock may have been put right since the start."""
     return {
         "pid": os.getpid(),
+        "running_s": running_ms // 1_000,
         "started_at_unix_ms": started_at_unix_ms,
         "written_at_unix_ms": time.time_ns() // 1_000_000,
         "stopped": stopped,
@@ -64,6 +66,7 @@ def journal_report(journal: Journal, refusal: str) -> dict[str, Any]:
     return {
         "refusal": refusal,
         "bytes": usage.bytes,
+        "kept_bytes": usage.kept_bytes,
         "bytes_max": usage.bytes_max,
         "segments": usage.segments,
         "batches": usage.batches,
@@ -72,6 +75,7 @@ def journal_report(journal: Journal, refusal: str) -> dict[str, Any]:
         "batches_written": counters.batches,
         "syncs": counters.syncs,
         "bytes_written": counters.bytes_written,
+        "receipt_writes": counters.receipt_writes,
         "failed_appends": counters.failed_appends,
         "deleted_segments": counters.deleted_segments,
         "evicted_segments": counters.evicted_segments,

@@ -124,13 +124,13 @@ def test_status_before_the_first_start_says_so(gateway: Path) -> None:
 
 
 def test_status_shows_what_the_gateway_wrote(gateway: Path) -> None:
-    """--json prints the object; a gateway that does not run is exit code 1."""
+    """--json prints the object; a gateway that does not run is exit code 3."""
     written = {"pid": 0, "stopped": True, "journal": {"bytes": 12}}
     (load_config(gateway).data / "status.json").write_text(json.dumps(written))
     result = startcity("gateway", "status", "--json", "--config", gateway)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert json.loads(result.output)["journal"] == {"bytes": 12}
-    assert "journal.bytes" in startcity("gateway", "status", "--config", gateway).output
+    assert "12 B" in startcity("gateway", "status", "--config", gateway).output
 
 
 @pytest.mark.parametrize("command", ["run", "status"])

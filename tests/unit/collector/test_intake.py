@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: EUPL-1.2
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from collector.inbox import Inbox, Message
 from collector.ranges import Quality, Ranges
+from collector.schema import TABLES, VERSION
+from collector.sqlite_store import Store
 from collector.times import TimeQuality
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import FrameRow, Lane, OpaqueRow, OwnReading
@@ -565,6 +569,31 @@ def test_an_anchor_that_comes_later_resolves_what_is_stored(city: City) -> None:
     assert known.quality is TimeQuality.RESOLVED
     assert known.time_ms == START_MS + 30_000
     assert known.bound_ms == 20 + 1000 + 6
+
+
+def test_the_drift_that_a_sleeping_node_states_widens_the_bound(city: City) -> None:
+    """Five per cent of the minute between anchor and reading; an anchor with an absurd drift anchors nothing."""
+    gateway = SigningGateway()
+    slept = FrameRow(kid(), 2, pack(time_ms=30_000, boot=4))
+    absurd = FrameRow(kid(), 3, anchor(4, 30_000, START_MS, 40, 2_000_000))
+    city.take(gateway, gateway.seal([slept, absurd]))
+    assert next(reading for reading in city.readings() if reading.sequence == 2).time.time_ms is None
+    city.take(gateway, gateway.seal([FrameRow(kid(), 4, anchor(4, 90_000, START_MS + 90_000, 40, 50_000))]))
+    known = next(reading for reading in city.readings() if reading.sequence == 2).time
+    assert (known.time_ms, known.bound_ms) == (START_MS + 30_000, 20 + 1000 + 3000)
+
+
+def test_an_archive_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its anchors are those of nodes that stay awake."""
+    path = tmp_path / "collector.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        tables = TABLES.replace("\n    drift_ppm INTEGER NOT NULL DEFAULT 100,", "")
+        assert tables != TABLES
+        old.executescript(f"{tables}PRAGMA user_version=1;INSERT INTO anchor VALUES (1, 2, 3, 4, 5);")
+    Store(path, Ranges({})).close()
+    with contextlib.closing(sqlite3.connect(path)) as new:
+        assert new.execute("SELECT bound_ms, drift_ppm FROM anchor").fetchall() == [(5, 100)]
+        assert new.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
 def test_out_of_range_readings_are_kept_and_marked(make_city: Callable[..., City]) -> None:

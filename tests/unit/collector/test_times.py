@@ -89,3 +89,13 @@ def test_the_unknown_interval_moves_with_the_reading(node_ms: int, offset_ms: in
     found = resolve(1, node_ms, [], window)
     assert found.earliest_ms is not None and found.latest_ms is not None
     assert found.earliest_ms <= node_ms + offset_ms <= node_ms + offset_ms + width_ms <= found.latest_ms
+
+
+def test_an_anchor_of_a_sleeping_node_is_believed_only_near_it() -> None:
+    """The drift that an anchor states widens its bound with the distance, and another anchor that is nearer then counts."""
+    before = Anchor(0, OFFSET, 100, 50_000)
+    after = Anchor(600_000, OFFSET + 610_000, 100, 50_000)
+    found = resolve(7, 500_000, [before, after])
+    assert (found.time_ms, found.bound_ms) == (OFFSET + 510_000, 5_100)
+    alone = resolve(7, 500_000, [before])
+    assert (alone.time_ms, alone.bound_ms) == (OFFSET + 500_000, 25_100)

@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity gateway status`: one screen, and an exit code that a monitor can use."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_agent.config import load_config
+from gateway_agent.journal import Journal, JournalLimits
+from gateway_agent.model import ClockReading, GatewayId, Lane
+from gateway_agent.mqtt.staying_connected import LinkState
+from gateway_agent.operate import report
+from gateway_agent.uplink.window import Position, Window
+from startcity import words_operator
+from tests.support.command_line import startcity
+from tests.support.signed_journal import SignedJournal
+from tests.support.signing_gateway import START_MS, test_only_signer
+
+Status = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> Status:
+    """The status of a gateway that is well, made by the reporting code itself; it has run for a day."""
+    directory = tmp_path_factory.mktemp("well") / "journal"
+    journal = Journal.open(directory, GatewayId("test-01"), JournalLimits())
+    link = LinkState("nodes_broker", "127.0.0.1:1883")
+    link.up()
+    window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, 20)
+    content = {
+        "gateway": "test-01",
+        **report.process_report(time.time_ns() // 1_000_000, 86_400_000, stopped=False),
+        "clock": {"state": "synchronised", "bound_s": 1, "gives_time_to_nodes": True},
+        "nodes_broker": report.link_report(link),
+        "city_broker": report.city_report(link, "receipt", 5, 500),
+        "journal": report.journal_report(journal, "")
+        | {"syncs": 8_640, "bytes_written": 10_000_000, "kept_bytes": 256_000_000},
+        "lanes": report.lanes_report(journal, window),
+        "nodes": report.nodes_report(3, {}, 4),
+        "counters": {"admitted": 200_000, "readings": 1_000_000},
+    }
+    journal.close()
+    return content
+
+
+def seen(gateway: Path, content: Status, *words: str, lang: str = "en") -> tuple[int, str]:
+    """(exit code, screen) of this status, written now unless it says otherwise."""
+    content.setdefault("written_at_unix_ms", 0)
+    (load_config(gateway).data / "status.json").write_text(json.dumps(content))
+    result = startcity("--lang", lang, "gateway", "status", "--config", gateway, *words)
+    return result.exit_code, result.output
+
+
+def fresh(well: Status) -> Status:
+    return copy.deepcopy(well) | {"pid": os.getpid(), "written_at_unix_ms": time.time_ns() // 1_000_000}
+
+
+def test_all_well_is_one_screen_and_exit_code_0(gateway: Path, well: Status) -> None:
+    """24 lines at most, none marked; room and the card's life as the formula has them; no colours where there is no terminal."""
+    code, screen = seen(gateway, fresh(well))
+    assert code == 0, screen
+    assert len(screen.splitlines()) <= 24 and "\x1b" not in screen
+    assert not [line for line in screen.splitlines() if line.startswith("!")]
+    assert "test-01" in screen.splitlines()[0] and "well" in screen.splitlines()[0]
+    assert "256.0 MB of 536.9 MB are needed (48 %); room for 28 d" in screen
+    assert "10.0 bytes and 0.009 syncs a reading" in screen
+    assert "lasts 2.4 years, were it 32.0 GB of 1000 erase cycles" in screen
+    _, better = seen(gateway, fresh(well), "--card-gb", "64", "--card-cycles", "3000", "--card-block-kib", "512")
+    assert "more than 100 years" in better
+
+
+def _set(status: Status, path: str, value: object) -> None:
+    *folders, name = path.split(".")
+    for folder in folders:
+        status = status[folder]
+    status[name] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("clock.state", "unknown", "timedatectl"),
+        ("clock.state", "was synchronised in this boot", "timedatectl"),
+        ("nodes_broker.is_connected", False, "127.0.0.1:1883, not connected"),
+        ("city_broker.is_connected", False, "not connected"),
+        ("journal.refusal", "the disk is full", "takes nothing, so nothing is acknowledged: the disk is full"),
+        ("journal.kept_bytes", 500_000_000, "(93 %)"),
+        ("journal.evicted_batches", 12, "12 batches were given up"),
+        ("journal.losses", {"damaged": 2}, "damaged 2; see `startcity journal check`"),
+        ("nodes.unknown", {"aabbccddee09": 7}, "aabbccddee09 (7)"),
+        ("counters.errors_of_ours", 1, "a defect of this program"),
+        ("counters.restarts_uplink", 1, "restarts_uplink 1"),
+    ],
+)
+def test_what_needs_attention_is_marked(gateway: Path, well: Status, path: str, value: object, says: str) -> None:
+    """Exit code 1, the line marked with !, and in both languages what to do; --json gives the same code."""
+    status = fresh(well)
+    _set(status, path, value)
+    code, screen = seen(gateway, status)
+    marked = [line for line in screen.splitlines() if line.startswith("!")]
+    assert code == 1 and any(says in line for line in marked[1:]), screen
+    assert "needs attention" in marked[0]
+    code, screen = seen(gateway, fresh(status), lang="it")
+    assert code == 1 and "richiede attenzione" in screen
+    assert seen(gateway, fresh(status), "--json")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda status: status.update(stopped=True), "stopped at"),
+        (lambda status: status.update(pid=2**22 + 5), "gone without a word"),
+        (lambda status: status.update(written_at_unix_ms=status["written_at_unix_ms"] - 31_000), "has not written"),
+    ],
+)
+def test_a_gateway_that_does_not_run_is_exit_code_3(
+    gateway: Path, well: Status, change: Callable[[Status], object], says: str
+) -> None:
+    """Stopped, killed, or hanging: said apart, and each is 3."""
+    status = fresh(well)
+    change(status)
+    code, screen = seen(gateway, status)
+    assert code == 3 and says in screen and "does not run" in screen.splitlines()[0]
+
+
+def test_refusals_come_with_what_to_do_and_do_not_alarm(gateway: Path, well: Status) -> None:
+    """A counter that rose once since the start is no alarm for ever, but its advice is there."""
+    status = fresh(well)
+    status["counters"] |= {"refused_FrameTag": 2, "refused_CborTrailing": 1, "opaque_unknown_name": 3, "down_sent": 9}
+    code, screen = seen(gateway, status)
+    assert code == 0
+    assert "refused_FrameTag 2: a foreign key" in screen
+    assert "refused_CborTrailing 1: no frames" in screen
+    assert "opaque_unknown_name 3: kept" in screen
+    assert "down_sent" not in screen
+
+
+def test_the_oldest_that_waits_is_read_from_the_journal(gateway: Path, well: Status) -> None:
+    """Its age is in the lane's line; an hour of it with the broker there needs attention: no receipt comes."""
+    config = load_config(gateway)
+    signer, collector = test_only_signer("gateway"), test_only_signer("collector")
+    journal = SignedJournal(config.data / "journal", GatewayId("piacenza-01"), signer, JournalLimits())
+    for _ in range(5):
+        journal.append(Lane.RECORD)
+    journal.receipt(Lane.RECORD, 3, collector)
+    journal.close()
+    status = fresh(well)
+    status["lanes"]["record"] |= {"number": 5, "receipted": 3}
+    code, screen = seen(gateway, status)
+    line = next(line for line in screen.splitlines() if "lane record" in line)
+    age_days = int((time.time() * 1_000 - START_MS - 4_000) // 86_400_000)
+    assert f"{age_days} d" in line and "no receipt comes" in line
+    assert code == 1
+    status["city_broker"]["is_connected"] = False
+    line = next(line for line in seen(gateway, fresh(status))[1].splitlines() if "lane record" in line)
+    assert "no receipt comes" not in line  # the broker that is away explains it
+
+
+def test_the_clock_words_are_those_of_the_report() -> None:
+    """The screen compares words that the reporting code writes."""
+    states = {report.clock_report(ClockReading(bytes(8), 0, None, state, None))["state"] for state in range(3)}
+    assert states == {"unknown", "synchronised", "was synchronised in this boot"}
+
+
+def test_no_text_stands_twice() -> None:
+    """A second Italian text for the same English one would win unseen."""
+    english = [pair[0] for pair in words_operator.PAIRS]
+    assert len(set(english)) == len(english)
