@@ -9,20 +9,21 @@ app -> report -> pack -> outbox (number, seal, keep) -> link -> gateway
 import asyncio
 import binascii
 import gc
-import json
-import os
 import random
 import sys
 
 import machine
 
-from node_core import cbor, configuration
-from node_core.backlog import LANES, TREND, first_wait_s
+from micropython import const
+
+from node_core import cbor
+from node_core.backlog import LANES, TREND
 from node_core.down import Opener
 from node_core.keys import derive_root
 from node_core.node_time import FirstSent, NodeTime
 from node_core.retry import wait_ms
 from node_core.senml import encode_pack
+from node_io import borrowed
 from node_io.flash_store import SEGMENT_BYTES, FlashStore
 from node_io.mqtt_client import MqttClient
 from node_io.outbox import Outbox
@@ -32,13 +33,14 @@ from node_io.wifi import Wifi
 from version import VERSION
 
 _TICK_MS = 1000
-_FREE_BYTES_KEPT = 32768
-_SETTLED_MS = 30_000
-_FAULT_PAUSE_MS = 10_000
-_LOST_PAUSE_MS = 60_000
-_COLLECT_MS = 30_000
-_IDENTIFY = 1
-_COMMANDS_MAX = 8
+_SETTLED_MS = const(30_000)
+_FAULT_PAUSE_MS = const(10_000)
+_LOST_PAUSE_MS = const(60_000)
+_COLLECT_MS = const(30_000)
+_PROOF_PAUSE_MS = const(5_000)
+_SETTLE_MS = const(60_000)
+_MISTAKES_MAX = const(5)
+_WEAK_DBM = const(8)
 
 
 def hexadecimal(raw: bytes) -> str:
@@ -50,35 +52,51 @@ def say(word: str, text: str) -> None:
 
 
 class Node:
-    def __init__(self, config: dict, master: bytes) -> None:
+    def __init__(self, config: dict, master: bytes, situation: dict) -> None:
+        """`situation` is what node_io/start.py has found."""
         named = config.get("node")
         self.node_id = binascii.unhexlify(named) if named else machine.unique_id()
+        self.config = config
+        self.generation = config.get("generation", 0)
+        self.app = None
+        self.is_safe = situation["safe"]
+        self.is_fallback = bool(situation["fell_back"])
+        self.trial = situation["trial"]
+        self.gateways_heard: list = []
+        self._situation = situation
         self._is_debug = config.get("log") == "debug"
         self._settings = config["settings"]
-        self._measurements: dict = dict(configuration.OWN)
-        self._measurements.update(config["measurements"])
+        self._measurements: dict = borrowed.call("node_core.configuration", "all_measurements", config)
         self._diagnostics_ms = int(self._settings.get("diagnostics_s", 900)) * 1000
-        self._config = config
         self.clock = NodeClock()
         self.time = NodeTime()
+        self.clock.city_ms = self._city_ms
         self._first_sent = FirstSent()
         self._broken: dict = {}
         self._reported_faults = ""
         self._starts: dict = {}
+        self._proof_again_ms = self._mistakes = 0
         self._wake = asyncio.Event()
         self.counters = {"down": 0, "refused": 0}
         # The radio comes first: it is what makes random numbers random, and an epoch may have to be drawn.
-        self._wifi = Wifi(config["wifi"], config.get("open_networks", []), lambda text: say("net", text))
-        root = derive_root(master, config.get("generation", 0))
+        self._wifi = Wifi(
+            config["wifi"],
+            config.get("open_networks", []),
+            lambda text: say("net", text),
+            _WEAK_DBM if situation["weak"] else None,
+        )
+        root = derive_root(master, self.generation)
         self._opener = Opener(root, self.node_id)
-        waits_s = [first_wait_s(deadline_s) for deadline_s in configuration.deadlines_s(self._measurements)]
-        store = FlashStore("queue", _segments_max(config.get("queue_bytes", 262144)), waits_s)
+        waits_s = borrowed.call("node_core.configuration", "first_waits_s", self._measurements)
+        store = FlashStore("queue", borrowed.call("node_io.start", "segments_max", config), waits_s)
         self.outbox = Outbox(root, self.node_id, store, self)
         mqtt = config["mqtt"]
         self.mqtt = MqttClient(
             mqtt["host"], mqtt.get("port", 1883), "sc-" + self.name, mqtt.get("user"), mqtt.get("password")
         )
         self.watchdog = Watchdog(int(self._settings.get("watchdog_s", 120)))
+        for name in ("measurements", "wifi", "open_networks"):
+            config.pop(name, None)  # the parts have it now
 
     @property
     def name(self) -> str:
@@ -88,23 +106,50 @@ class Node:
         """Never ends."""
         say(
             "boot",
-            "%s fw %s profile %s number %d epoch %s reset %s"
+            "%s fw %s profile %s number %d epoch %s reset %s%s"
             % (
                 self.name,
                 VERSION,
-                self._config.get("profile", "?"),
+                self.config.get("profile", "?"),
                 self.outbox.numbers.boot,
                 hexadecimal(self.outbox.numbers.epoch),
-                _reset_reason(),
+                self._situation["reset"],
+                " SAFE MODE" if self.is_safe else "",
             ),
         )
         self._diagnose(True)
+        borrowed.call("node_io.start", "report", self, self._situation)
+        asyncio.get_event_loop().set_exception_handler(_raise)
         now_ms = self.clock.now_ms()
-        for part, limit_s in (("app", 600), ("link", 300)):
-            self.watchdog.expect(part, limit_s, now_ms)
-        asyncio.create_task(self._run_app())
+        if not self.is_safe:
+            self.watchdog.expect("app", 600, now_ms)
+            asyncio.create_task(self._run_app())
+        self.watchdog.expect("link", 300, now_ms)
         asyncio.create_task(self._run_link())
         await self._keep_house()
+
+    def is_app_well(self) -> bool:
+        return self.app is not None and "app" not in self._broken
+
+    def has_met_broker(self) -> bool:
+        return self.mqtt.counters["connections"] > 0
+
+    def use_root(self, root: bytes, generation: int) -> None:
+        """Move to another key generation, which is stored already. Frames that wait keep the key of their day."""
+        self.generation = generation
+        self._opener = Opener(root, self.node_id)
+        self.outbox.use_root(root)
+        say("key", "generation %d" % generation)
+
+    def restart(self, why: str) -> None:
+        """Start again, now. What waits in memory is brought to flash first."""
+        say("restart", why)
+        self.outbox.close()
+        machine.reset()
+
+    def _city_ms(self):
+        now_ms = self.clock.now_ms()
+        return self.time.city_ms(now_ms) if self.time.is_synchronised(now_ms) else None
 
     # Readings in
 
@@ -155,23 +200,23 @@ class Node:
         while True:
             started_ms = self.clock.now_ms()
             try:
-                board = __import__("boards." + self._config["board"], None, None, ("Board",)).Board()
-                app = __import__("apps." + self._config["app"], None, None, ("App",)).App(
-                    board, self._settings, self.clock
-                )
+                board = __import__("boards." + self.config["board"], None, None, ("Board",)).Board()
+                kind = __import__("apps." + self.config["app"], None, None, ("App",)).App
+                self.app = app = kind(board, self._settings, self.clock)
                 self.fault("app", "")
                 await app.run(self.report, self.fault)
                 self.fault("app", "it has ended")
             except Exception as error:
-                sys.print_exception(error)
+                self._report_mistake("app", error)
                 self.fault("app", "%s: %s" % (type(error).__name__, error))
+            self.app = None
             failures = failures + 1 if self.clock.now_ms() - started_ms < _SETTLED_MS else 0
             await self.clock.sleep_ms(wait_ms(failures, 10_000, 300_000, random.getrandbits(16)))
 
     # Frames out
 
     async def _run_link(self) -> None:
-        failures = 0
+        failures = mistakes = 0
         while True:
             self.watchdog.progress("link", self.clock.now_ms())
             if not self._wifi.is_connected() and not await self._wifi.join():
@@ -180,7 +225,14 @@ class Node:
                 continue
             started_ms = self.clock.now_ms()
             self.watchdog.progress("link", started_ms)
-            why = await self.mqtt.session("sc/node/%s/down" % self.name, self._hear, self._send)
+            try:
+                why = await self.mqtt.session("sc/node/%s/down" % self.name, self._hear, self._send)
+            except Exception as error:  # a mistake of ours, or no memory: the application goes on
+                mistakes = 0 if self.clock.now_ms() - started_ms > _SETTLED_MS else mistakes + 1
+                if mistakes >= _MISTAKES_MAX:
+                    raise
+                self._report_mistake("link", error)
+                why = "the session has failed"
             now_ms = self.clock.now_ms()
             for epoch, sequence in self.mqtt.take_unconfirmed():
                 self.outbox.hurry(epoch, sequence, now_ms // 1000)
@@ -190,7 +242,7 @@ class Node:
 
     async def _send(self) -> None:
         """Send what is due while a connection lasts."""
-        say("net", "connected to the broker at %s" % self._config["mqtt"]["host"])
+        say("net", "connected to the broker at %s" % self.config["mqtt"]["host"])
         topic = "sc/node/%s/up" % self.name
         if not self.time.is_synchronised(self.clock.now_ms()):
             self._diagnose(False)  # something new to send, and so something whose answer carries the time
@@ -223,9 +275,10 @@ class Node:
         try:
             down = self._opener.open(payload, self.outbox.is_our_epoch)
         except cbor.WireError as error:
-            self.counters["refused"] += 1
-            if self._is_debug:
-                say("net", "a down frame is refused: %s" % error.args[0])
+            if error.args[0] != "FrameTag" or not self._hear_newer(payload, now_ms):
+                self.counters["refused"] += 1
+                if self._is_debug:
+                    say("net", "a down frame is refused: %s" % error.args[0])
             return
         self.counters["down"] += 1
         self.outbox.acknowledge(down.epoch, down.acknowledged)
@@ -240,7 +293,21 @@ class Node:
         if down.city_time is not None:
             self._learn_time(sent_ms, now_ms, down.city_time)
         for command in down.commands:
-            self._obey(down.gateway_id, command)
+            self._obey(down.gateway_id, command, self.generation)
+
+    def _hear_newer(self, payload: bytes, now_ms: int) -> bool:
+        """A down frame that our key does not open may prove a newer generation's: then only its command to move counts."""
+        if now_ms < self._proof_again_ms:
+            return False
+        self._proof_again_ms = now_ms + _PROOF_PAUSE_MS  # anybody can send garbage, and this costs time
+        is_ours = self.outbox.is_our_epoch
+        found = borrowed.call("node_io.start", "prove", payload, self.generation, self.node_id, is_ours)
+        if found is None or self._first_sent.sent_ms(found[1].epoch, found[1].answered, now_ms) is None:
+            return False
+        for command in found[1].commands:
+            if command[1:] == [6, found[0]]:
+                self._obey(found[1].gateway_id, command, found[0])
+        return True
 
     def _learn_time(self, sent_ms: int, now_ms: int, city_time: list) -> None:
         anchor = self.time.learn(sent_ms, now_ms, city_time[0], city_time[1])
@@ -248,24 +315,14 @@ class Node:
             say("time", "city time known to %d ms" % self.time.bound_ms(now_ms))
             self.report([("anchor", cbor.encode([self.outbox.numbers.boot] + anchor))])
 
-    def _obey(self, gateway_id: str, command: list) -> None:
-        known = self.outbox.numbers.commands
-        if command[0] <= known.get(gateway_id, -1):
-            return
-        if gateway_id not in known and len(known) >= _COMMANDS_MAX:
-            known.pop(list(known)[0])
-        known[gateway_id] = command[0]
-        self.outbox.save()  # before it is run: a command that resets the board must not run twice
-        result = 1
-        if command[1] == _IDENTIFY:
-            say("identify", "asked for by %s" % gateway_id)
-            try:
-                board = __import__("boards." + self._config["board"], None, None, ("Board",)).Board()
-                asyncio.create_task(_blink(board.pin("led")))
-                result = 0
-            except (KeyError, ImportError, ValueError):
-                result = 3
-        self.report([("cmd", cbor.encode([gateway_id, command[0], result]))])
+    def _obey(self, gateway_id: str, command: list, proven: int) -> None:
+        """`proven` is the key generation under which the command came."""
+        if command[0] != self.outbox.numbers.commands.get(gateway_id):  # that one was run, and its result is on its way
+            borrowed.call("node_io.commands", "obey", self, gateway_id, command, proven)
+
+    def report_result(self, gateway_id: str, command_id: int, result: int) -> None:
+        """What became of a command (docs/wire.md section 4)."""
+        self.report([("cmd", cbor.encode([gateway_id, command_id, result]))])
 
     # Outbox events
 
@@ -287,12 +344,20 @@ class Node:
         faulted_ms = lost_ms = -_LOST_PAUSE_MS
         slept = -1
         stuck = ""
+        settle_ms = _SETTLE_MS
+        safe_until_ms = None
+        if self.is_safe:
+            safe_until_ms = borrowed.call("node_io.settled", "safe_for_ms", self)
         while True:
             now_ms = self.clock.now_ms()
             self.outbox.tidy(now_ms // 1000)
+            if settle_ms is not None and now_ms >= settle_ms:
+                settle_ms = borrowed.call("node_io.settled", "look", self, now_ms)
+            if safe_until_ms is not None and now_ms >= safe_until_ms:
+                borrowed.call("node_io.settled", "end_safe_mode", self)
             if now_ms - faulted_ms >= _FAULT_PAUSE_MS and self._report_faults():
                 faulted_ms = now_ms
-            if self.mqtt.is_connected and now_ms - lost_ms >= _LOST_PAUSE_MS and self._report_lost():
+            if self.mqtt.is_connected and now_ms - lost_ms >= _LOST_PAUSE_MS and self.report_lost():
                 lost_ms = now_ms
             if now_ms - diagnosed_ms >= self._diagnostics_ms:
                 diagnosed_ms = now_ms
@@ -305,9 +370,21 @@ class Node:
                 self.watchdog.progress("app", now_ms)
             was_stuck = stuck
             stuck = self.watchdog.feed(now_ms)
-            if stuck and stuck != was_stuck:
-                say("watchdog", "%s makes no progress: the board will start again" % stuck)
+            if stuck != was_stuck:
+                text = "%s: no progress; up %d s, heap %d" % (stuck, now_ms // 1000, gc.mem_free()) if stuck else ""
+                if stuck:
+                    say("watchdog", "%s makes no progress: the board will start again" % stuck)
+                borrowed.call("node_io.crash_report", "keep", text)  # before the watchdog bites
             await asyncio.sleep_ms(_TICK_MS)
+
+    def _report_mistake(self, part: str, error: Exception) -> None:
+        """An exception that costs a part a new start, and not the node."""
+        text = borrowed.call("node_io.crash_report", "describe", part, error, self.clock.now_ms())
+        say("crash", text)
+        self._mistakes += 1
+        # What fails again and again must not fill the queue.
+        if self._mistakes <= _MISTAKES_MAX or not self._mistakes & 63:
+            self.report([("crash", text)])
 
     def _report_faults(self) -> bool:
         text = "; ".join(["%s: %s" % pair for pair in sorted(self._broken.items())])[:120]
@@ -317,7 +394,8 @@ class Node:
         self.report([("fault", text)])
         return True
 
-    def _report_lost(self) -> bool:
+    def report_lost(self) -> bool:
+        """Queue what was given up and not yet reported, and forget it. False where there is none."""
         found = self.outbox.unreported()
         for reason, pairs in found:
             self.report([("lost", cbor.encode(pairs) + cbor.encode(reason))])
@@ -329,7 +407,7 @@ class Node:
         """Say how the node is: everything, or only what a new connection has to say."""
         readings: list = []
         if is_full:
-            readings = [("boot", self.outbox.numbers.boot), ("reset", _reset_reason()), ("fw", VERSION)]
+            readings = [("boot", self.outbox.numbers.boot), ("reset", self._situation["reset"]), ("fw", VERSION)]
         dbm = self._wifi.rssi_dbm()
         if dbm is not None:
             readings.append(("rssi", dbm - 30))
@@ -338,79 +416,24 @@ class Node:
         self.report(readings)
 
 
-async def _blink(led) -> None:
-    for i in range(40):
-        led.value(1 - i % 2)
-        await asyncio.sleep_ms(250)
-    led.value(0)
+def _raise(_loop, context: dict) -> None:
+    """A task that nobody waits for has failed: the node as a whole has."""
+    raise context["exception"]
 
 
-def _segments_max(queue_bytes: int) -> int:
-    """As many segments as are configured, and as the file system has room for."""
-    status = os.statvfs(".")
-    try:
-        held = len(os.listdir("queue"))
-    except OSError:
-        held = 0
-    room_bytes = status[0] * status[3] + held * SEGMENT_BYTES - _FREE_BYTES_KEPT
-    return max(4, min(queue_bytes, room_bytes) // SEGMENT_BYTES)
-
-
-def _reset_reason() -> str:
-    names = (
-        ("PWRON_RESET", "power"),
-        ("HARD_RESET", "hard"),
-        ("WDT_RESET", "watchdog"),
-        ("DEEPSLEEP_RESET", "sleep"),
-        ("SOFT_RESET", "soft"),
-        ("BROWNOUT_RESET", "brownout"),
-    )
-    cause = machine.reset_cause()
-    for name, text in names:
-        if getattr(machine, name, None) == cause:
-            return text
-    return "unknown"
-
-
-def load() -> tuple:
-    """(configuration, master key, sentences that say what to do). The first two count only where there are none."""
-    problems = []
-    config = None
-    try:
-        with open("config.json") as file:
-            config = json.load(file)
-        problems = ["config.json: %s" % text for text in configuration.problems(config)]
-    except OSError:
-        problems.append("config.json is missing: make it with `startcity node add` and copy it onto the board")
-    except ValueError:
-        problems.append("config.json is not valid JSON: make it again with `startcity node add`, or mend it")
-    master = b""
-    try:
-        with open("key.bin", "rb") as file:
-            master = file.read()
-        if len(master) != 16:
-            problems.append("key.bin has %d bytes instead of 16: copy it again" % len(master))
-    except OSError:
-        problems.append("key.bin is missing: copy it onto the board, it lies beside config.json")
-    return config, master, problems
-
-
-def main() -> None:
-    config, master, problems = load()
-    if problems or config is None:
-        for text in problems:
-            say("setup", text)
-        say("setup", "nothing runs until this is put right; then press the reset button")
-        return
+def main(found=None) -> None:
+    """`found` is what `prepare` of node_io/start.py has returned; asked here where nobody has."""
+    found = found or borrowed.call("node_io.start", "prepare")
+    if found is None:
+        return  # a person has been told what to do
     node = None
     try:
-        node = Node(config, master)
+        node = Node(*found)
         asyncio.run(node.run())
     except KeyboardInterrupt:
         if node is not None:
             node.watchdog.relax()
         say("stopped", "press Ctrl-D to start again; the board does so by itself in an hour")
     except Exception as error:
-        sys.print_exception(error)
-        say("stopped", "the board starts again")
+        borrowed.call("node_io.crash_report", "end", node, error)
         machine.reset()

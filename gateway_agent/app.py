@@ -33,12 +33,13 @@ from gateway_agent.clock import make_clock
 from gateway_agent.config import Config, load_config
 from gateway_agent.control.acknowledgements import Acknowledgements, DownNonces
 from gateway_agent.control.answering import Answering
+from gateway_agent.control.command_desk import CommandDesk
 from gateway_agent.control.command_files import CommandFiles
 from gateway_agent.control.commands import Commands, read_result
 from gateway_agent.errors import ConfigError
 from gateway_agent.journal import Journal, JournalLimits, StoredBatch
 from gateway_agent.links.mqtt_link import MqttLink
-from gateway_agent.model import GatewayId, Kid, Lane, LaneHead, NodeId, Pack, SealedBatch
+from gateway_agent.model import GatewayId, Lane, LaneHead, NodeId, Pack, SealedBatch
 from gateway_agent.mqtt.endpoints import make_endpoint
 from gateway_agent.operate import report
 from gateway_agent.operate.housekeeping import Housekeeping, feed_watchdog
@@ -78,7 +79,7 @@ class Gateway:
         self.config, self.id = config, GatewayId(config.gateway.id)
         city, folder, data = config.city_broker, config.profiles.folder, config.data
         self.clock = clock = make_clock(config.clock.trust)
-        self.started_at_unix_ms = time.time_ns() // 1_000_000
+        self.started_at_unix_ms, self.started_at_ms = time.time_ns() // 1_000_000, clock.monotonic_ms()
         self.counters = counters = Counter[str]()
         self.signer = load_signer(config.beside(config.gateway.key))
         collector_key = load_public(config.beside(city.collector_key)) if city.delivery == "receipt" else None
@@ -115,8 +116,10 @@ class Gateway:
         self.acknowledgements = Acknowledgements(self.synced)
         command_files = CommandFiles(data / "commands")
         self.commands = Commands(command_files.read_last_id())
+        desk = CommandDesk(command_files, self.commands, self.keyring, profiles, threads.read, counters)
         nonces = DownNonces(secrets.token_bytes)
-        self.answering = Answering(self.id, clock, self.commands, nonces, self.root_of, self.link.send, counters)
+        root_of = self.keyring.answer_root
+        self.answering = Answering(self.id, clock, self.commands, nonces, root_of, self.send_down, counters)
         # 5 uplink
         self.uplink = MqttUplink(city_endpoint, "city_broker", self.id, self.make_state, clock.sleep_ms)
         self.window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, city.in_flight)
@@ -130,8 +133,7 @@ class Gateway:
             threads,
             self.registry,
             self.keyring,
-            self.commands,
-            command_files,
+            desk,
             StatusFile(data),
             self.status,
             self.heads,
@@ -139,6 +141,7 @@ class Gateway:
             counters,
         )
         self.housekeeping.look_at_registry()
+        desk.restore(clock.monotonic_ms())
 
     # The arrows.
 
@@ -184,15 +187,14 @@ class Gateway:
     async def read_after(self, lane: Lane, position: Position, batches: int, size_bytes: int) -> list[StoredBatch]:
         return await self.threads.read(lambda: self.journal.read_after(lane, *position, batches, size_bytes))
 
-    def root_of(self, kid: Kid) -> bytes | None:
-        key = self.keyring.find(kid)
-        return key.root if key is not None else None
+    def send_down(self, node_id: NodeId, down: bytes) -> None:
+        self.link.send(node_id, down, keep=self.keyring.profile_of(node_id) in self.sleeping_profiles)
 
     def note_command_results(self, node_id: NodeId, pack: Pack) -> None:
         for field, value in zip(pack.shape, pack.values, strict=True):
-            command_id = read_result(self.id, value) if field.name == "cmd" else None
-            if command_id is not None:
-                self.commands.note_result(node_id, command_id)
+            result = read_result(self.id, value) if field.name == "cmd" else None
+            if result is not None:
+                self.commands.note_result(node_id, *result)
 
     def heads(self) -> tuple[LaneHead, ...]:
         return tuple(self.journal.head(lane) for lane in Lane)
@@ -212,7 +214,9 @@ class Gateway:
         delivery, pump = self.config.city_broker.delivery, self.pump
         return {
             "gateway": self.id,
-            **report.process_report(self.started_at_unix_ms, stopped=stopped),
+            **report.process_report(
+                self.started_at_unix_ms, self.clock.monotonic_ms() - self.started_at_ms, stopped=stopped
+            ),
             "clock": report.clock_report(self.clock.read()),
             "nodes_broker": report.link_report(self.link.state),
             "city_broker": report.city_report(self.uplink.state, delivery, pump.batches_sent, pump.bytes_sent),

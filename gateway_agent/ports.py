@@ -27,8 +27,9 @@ class NodeLink(Protocol):
         """Deliver each frame's bytes until cancelled. Reconnects by itself; never raises `Unavailable`."""
         ...
 
-    def send(self, node_id: NodeId, down: bytes) -> None:
-        """Best effort: a down frame that cannot be sent now is dropped, and counted."""
+    def send(self, node_id: NodeId, down: bytes, *, keep: bool = False) -> None:
+        """Best effort: a down frame that cannot be sent now is dropped, and counted. `keep`: the node sleeps, so the link should
+        hold the frame for it where it can."""
         ...
 
 

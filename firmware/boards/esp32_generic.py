@@ -13,7 +13,7 @@
 | sensor_int | 26 | a sensor's interrupt output; can wake the board from deep sleep |
 | pulse, tamper | 25, 14 | contact to ground, with a pull-up; both can wake the board |
 | door, presence_switch | 13, 15 | contacts to ground, with a pull-up; both can wake the board |
-| status_light, battery_sense, cabinet_power | 34, 35, 39 | analogue inputs that work beside Wi-Fi (ADC 1) |
+| status_light, status_light_red, battery_sense, cabinet_power | 34, 36, 35, 39 | analogue inputs that work beside Wi-Fi (ADC 1) |
 | led | 2 | the board's own, where there is one |
 
 One node runs one application, which uses the roles that it needs.
@@ -21,31 +21,23 @@ One node runs one application, which uses the roles that it needs.
 
 from machine import I2C, Pin
 
-_PINS = {
-    "i2c_scl": (22, Pin.IN, None),
-    "i2c_sda": (21, Pin.IN, None),
-    "hx711_dout": (32, Pin.IN, Pin.PULL_UP),
-    "hx711_sck": (33, Pin.OUT, None),
-    "spi_sck": (18, Pin.OUT, None),
-    "spi_miso": (19, Pin.IN, None),
-    "spi_mosi": (23, Pin.OUT, None),
-    "spi_cs": (5, Pin.OUT, None),
-    "spi_ready": (27, Pin.IN, None),
-    "rs485_tx": (17, Pin.OUT, None),
-    "rs485_rx": (16, Pin.IN, Pin.PULL_UP),
-    "rs485_de": (4, Pin.OUT, None),
-    "sensor_int": (26, Pin.IN, None),
-    "pulse": (25, Pin.IN, Pin.PULL_UP),
-    "tamper": (14, Pin.IN, Pin.PULL_UP),
-    "door": (13, Pin.IN, Pin.PULL_UP),
-    "presence_switch": (15, Pin.IN, Pin.PULL_UP),
-    "status_light": (34, Pin.IN, None),
-    "battery_sense": (35, Pin.IN, None),
-    "cabinet_power": (39, Pin.IN, None),
-    "led": (2, Pin.OUT, None),
-}
-_HIGH_AFTER_RESET = ("spi_cs",)
+# One text, because a dictionary of these would cost a node 1.5 kB: " role=pin mode", with mode i input, u input with pull-up, o output that
+# starts low, h output that starts high.
+_PINS = (
+    " i2c_scl=22i i2c_sda=21i hx711_dout=32u hx711_sck=33o spi_sck=18o spi_miso=19i spi_mosi=23o spi_cs=5h spi_ready=27i"
+    " rs485_tx=17o rs485_rx=16u rs485_de=4o sensor_int=26i pulse=25u tamper=14u door=13u presence_switch=15u"
+    " status_light=34i status_light_red=36i battery_sense=35i cabinet_power=39i led=2o "
+)
 _I2C_HZ = 100_000  # cables of a metre or two; the sensors need no more
+
+
+def _find(role):
+    """(pin number, mode letter) of a role. KeyError for one that this board lacks."""
+    at = _PINS.find(" " + role + "=")
+    if at < 0:
+        raise KeyError(role)
+    text = _PINS[at + len(role) + 2 : _PINS.find(" ", at + 1)]
+    return int(text[:-1]), text[-1]
 
 
 class Board:
@@ -56,34 +48,34 @@ class Board:
 
     def pin(self, role):
         """The pin of this role, set up for it; outputs start low, a chip select high. KeyError for a role that this board lacks."""
-        number, mode, pull = _PINS[role]
-        if mode == Pin.OUT:
-            return Pin(number, mode, value=1 if role in _HIGH_AFTER_RESET else 0)
-        return Pin(number, mode, pull)
+        number, mode = _find(role)
+        if mode in "oh":
+            return Pin(number, Pin.OUT, value=1 if mode == "h" else 0)
+        return Pin(number, Pin.IN, Pin.PULL_UP if mode == "u" else None)
 
-    def i2c(self):
-        """The sensor bus. Whether anything answers there is the driver's question."""
-        if self._i2c is None:
-            self._i2c = I2C(0, scl=Pin(_PINS["i2c_scl"][0]), sda=Pin(_PINS["i2c_sda"][0]), freq=_I2C_HZ)
+    def i2c(self, anew=False):
+        """The sensor bus; `anew` sets it up again. Whether anything answers there is the driver's question."""
+        if self._i2c is None or anew:
+            self._i2c = I2C(0, scl=Pin(_find("i2c_scl")[0]), sda=Pin(_find("i2c_sda")[0]), freq=_I2C_HZ)
         return self._i2c
 
     def adc(self, role):
         """An analogue input over its widest range (up to about 3.1 V); `read_uv()` is calibrated by the chip's own fuses."""
         from machine import ADC  # only where it is used: each name costs a node memory
 
-        return ADC(Pin(_PINS[role][0]), atten=ADC.ATTN_11DB)
+        return ADC(Pin(_find(role)[0]), atten=ADC.ATTN_11DB)
 
     def spi(self, baudrate=1_000_000, polarity=0, phase=1):
         """The sensor bus for fast converters."""
         from machine import SPI
 
-        sck, mosi, miso = [Pin(_PINS[role][0]) for role in ("spi_sck", "spi_mosi", "spi_miso")]
+        sck, mosi, miso = [Pin(_find(role)[0]) for role in ("spi_sck", "spi_mosi", "spi_miso")]
         return SPI(2, baudrate=baudrate, polarity=polarity, phase=phase, sck=sck, mosi=mosi, miso=miso)
 
     def rs485(self, baudrate=9600, parity=None, stop=1):
         """(UART, driver enable pin) of the RS-485 transceiver."""
         from machine import UART
 
-        tx, rx = _PINS["rs485_tx"][0], _PINS["rs485_rx"][0]
+        tx, rx = _find("rs485_tx")[0], _find("rs485_rx")[0]
         uart = UART(2, baudrate=baudrate, bits=8, parity=parity, stop=stop, tx=tx, rx=rx, rxbuf=512)
         return uart, self.pin("rs485_de")

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What config.json must say, and in which words a person is told what is wrong with it."""
 
+from node_core.backlog import first_wait_s
+
 # What every node may say of itself (docs/wire.md section 3): name: [unit, kind, exponent, lane, deadline in s].
 OWN = {
     "boot": [None, "n", 0, "trend", 300],
     "reset": [None, "s", 0, "trend", 300],
     "fw": [None, "s", 0, "trend", 300],
+    "batt": ["%EL", "n", 0, "trend", 900],
     "rssi": ["dBW", "n", 0, "trend", 900],
     "heap": ["B", "n", 0, "trend", 900],
     "fault": [None, "s", 0, "record", 60],
+    "crash": [None, "s", 0, "record", 60],
+    "safe": [None, "b", 0, "record", 60],
     "anchor": [None, "d", 0, "trend", 300],
     "lost": [None, "d", 0, "alarm", 0],
     "cmd": [None, "d", 0, "record", 5],
@@ -49,10 +54,20 @@ def _is_hex(text: str) -> bool:
     return all("0" <= c <= "9" or "a" <= c <= "f" for c in text)
 
 
-def deadlines_s(measurements: dict) -> list:
-    """By lane: the longest that a gateway keeps a frame of it before it seals."""
+def all_measurements(config: dict) -> dict:
+    """The rows of what this node may report: its profile's and its own."""
+    found = dict(OWN)
+    found.update(config["measurements"])
+    rows: dict = {}  # many say the same: one list is enough
+    for name, row in found.items():
+        found[name] = rows.setdefault(repr(row), row)
+    return found
+
+
+def first_waits_s(measurements: dict) -> list:
+    """By lane: how long a frame of it that an earlier boot has left waits for its acknowledgement at most."""
     longest = [0, 0, 0]
     for row in measurements.values():
         lane = _LANES.index(row[3])
         longest[lane] = max(longest[lane], int(row[4]))
-    return longest
+    return [first_wait_s(deadline_s) for deadline_s in longest]

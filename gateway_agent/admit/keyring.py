@@ -40,6 +40,7 @@ class NodeKey(NamedTuple):
     up_key: UpKey
     root: bytes
     profile_id: str
+    generation: int
 
     def __repr__(self) -> str:
         return f"NodeKey({self.up_key!r}, profile_id={self.profile_id!r})"
@@ -49,19 +50,21 @@ class Keyring:
     """Opens frames of the nodes that the registry names."""
 
     def __init__(self, keys_max: int = KEYS_MAX) -> None:
-        self._roots: Mapping[bytes, tuple[tuple[bytes, str], ...]] = {}
+        self._roots: Mapping[bytes, tuple[tuple[int, bytes, str], ...]] = {}
+        self._newest_heard: dict[bytes, int] = {}  # by node: the highest generation that it has sealed with
         self._keys: OrderedDict[Kid, NodeKey] = OrderedDict()
         self._keys_max = keys_max
         self.unknown_nodes: OrderedDict[NodeId, int] = OrderedDict()
 
     def replace_nodes(self, entries: Iterable[NodeEntry]) -> None:
         """Take over the registry's nodes. The newest generation is tried first; the newest profile counts for all."""
-        roots: dict[bytes, tuple[tuple[bytes, str], ...]] = {}
+        roots: dict[bytes, tuple[tuple[int, bytes, str], ...]] = {}
         for entry in sorted(entries, key=lambda entry: (entry.node_id, -entry.generation)):
             known = roots.get(entry.node_id, ())
-            profile = known[0][1] if known else entry.profile
-            roots[entry.node_id] = (*known, (entry.root, profile))
+            profile = known[0][2] if known else entry.profile
+            roots[entry.node_id] = (*known, (entry.generation, entry.root, profile))
         self._roots = roots
+        self._newest_heard = {node: heard for node, heard in self._newest_heard.items() if node in roots}
         self._keys.clear()
         for node_id in [node_id for node_id in self.unknown_nodes if node_id in roots]:
             del self.unknown_nodes[node_id]
@@ -84,8 +87,8 @@ class Keyring:
         if candidates is None:
             self._note_unknown(NodeId(kid[:6]))
             raise PeerError("UnknownNode", kid[:6].hex())
-        for root, profile_id in candidates:
-            key = NodeKey(derive_up(root, kid), root, profile_id)
+        for generation, root, profile_id in candidates:
+            key = NodeKey(derive_up(root, kid), root, profile_id, generation)
             try:
                 opened = open_frame(sealed, key.up_key)
             except WireError as error:
@@ -93,6 +96,7 @@ class Keyring:
                     raise
                 continue
             self._keys[kid] = key
+            self._newest_heard[kid[:6]] = max(generation, self._newest_heard.get(kid[:6], 0))
             if len(self._keys) > self._keys_max:
                 self._keys.popitem(last=False)
             return opened, key
@@ -101,6 +105,30 @@ class Keyring:
     def find(self, kid: Kid) -> NodeKey | None:
         """The key of a kid that has authenticated lately."""
         return self._keys.get(kid)
+
+    def profile_of(self, node_id: bytes) -> str | None:
+        """The profile id of a registered node."""
+        known = self._roots.get(node_id)
+        return known[0][2] if known else None
+
+    def generations_of(self, node_id: bytes) -> tuple[int, ...]:
+        """The key generations of a node that the registry holds, the newest first."""
+        return tuple(generation for generation, _, _ in self._roots.get(node_id, ()))
+
+    def answer_root(self, kid: Kid, generation: int | None = None) -> bytes | None:
+        """The root to seal an answer to this kid with: that of `generation`, else the newest with which the node was heard.
+
+        A node that has moved on takes nothing under an older key, not even for frames that it sealed with that.
+        """
+        key = self._keys.get(kid)
+        if key is None:
+            return None
+        if generation is None:
+            generation = max(key.generation, self._newest_heard.get(kid[:6], 0))
+        for known, root, _ in self._roots.get(kid[:6], ()):
+            if known == generation:
+                return root
+        return None
 
     def _note_unknown(self, node_id: NodeId) -> None:
         self.unknown_nodes[node_id] = self.unknown_nodes.pop(node_id, 0) + 1

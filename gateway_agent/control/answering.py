@@ -9,19 +9,20 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway_agent.control.acknowledgements import Answer, DownNonces, city_time
-from gateway_agent.control.commands import Commands
+from gateway_agent.control.commands import Commands, is_move
 from gateway_agent.model import GatewayId, Kid, NodeId
 from gateway_agent.ports import Clock
-from gateway_agent.wire.down import seal_down
+from gateway_agent.wire.down import Command, seal_down
 from gateway_agent.wire.keys import derive_down
 
 KEYS_MAX = 4_096
 
 
 class RootOf(Protocol):
-    """The root of a kid that has authenticated; None where we do not know it any more."""
+    """The root to answer a kid with that has authenticated, or the node's root of a named generation; None where we do not
+    know it (any more)."""
 
-    def __call__(self, kid: Kid, /) -> bytes | None: ...
+    def __call__(self, kid: Kid, /, generation: int | None = None) -> bytes | None: ...
 
 
 class Answering:
@@ -54,9 +55,12 @@ class Answering:
         now_ms = self._clock.monotonic_ms()
         for kid, answered_sequence, acknowledged, with_time in answers:
             node_id = NodeId(kid[:6])
-            commands = self._commands.waiting(node_id, now_ms)
+            command = self._commands.waiting(node_id, now_ms)
+            if command is not None and is_move(command):
+                self._send_move(kid, answered_sequence, command)
+                command = None
             city_time_ms, bound_ms = time if with_time and time is not None else (None, None)
-            if not acknowledged and city_time_ms is None and not commands:
+            if not acknowledged and city_time_ms is None and command is None:
                 continue
             root = self._root_of(kid)
             if root is None:
@@ -71,9 +75,20 @@ class Answering:
                 acknowledged,
                 city_time_ms,
                 bound_ms,
-                commands,
+                () if command is None else (command,),
             )
             self._send(node_id, down)
+
+    def _send_move(self, kid: Kid, answered_sequence: int, command: Command) -> None:
+        """The command to move to another key generation, in a frame of its own under that generation's key: the proof."""
+        assert isinstance(command.argument, int)
+        root = self._root_of(kid, command.argument)
+        if root is None:
+            self._counters["down_without_key"] += 1
+            return
+        key = derive_down(root, self._gateway_id, kid)
+        iv = self._nonces.next_iv()
+        self._send(NodeId(kid[:6]), seal_down(key, self._gateway_id, kid, iv, answered_sequence, commands=(command,)))
 
     def _key(self, kid: Kid, root: bytes) -> bytes:
         known = self._keys.get(kid)

@@ -1,32 +1,51 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""Commands come in as small files, so that the command line needs no socket into the gateway.
+"""Commands come in as small files, so that the command line needs no socket into the gateway, and go out as such.
 
-`data/commands/*.json` holds one command each: {"node": "aabbccddee01", "command": "identify"}. A file is taken once
-and removed. The last id that was given out is in `data/commands/last_id`, written before a command may leave.
+    {request}.json     asked for: {"node": "aabbccddee01", "command": "identify"}, written beside and renamed
+    last_id            the last id that was given out
+    {id}.taken         asked for, with its id: it waits for its node, over a restart too
+    {id}.done          what became of it: `state` and, where the node gave one, `result`; the last 200
+
+The order is what makes an id run once: `last_id` is durable before the id stands in a `.taken`, that is durable before
+the request is removed, and a request whose `.taken` is there already is only removed. So a power cut in between costs
+an id at most, never gives one twice, and never sends a request under two.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from gateway_agent.control.commands import CODES
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import NodeId
+from gateway_agent.wire.down import Argument, Command
+from gateway_agent.wire.limits import UINT32_MAX
 
 FILES_PER_LOOK_MAX = 100
+DONE_MAX = 200
+_ID_DIGITS = 10
 _FILE_BYTES_MAX = 4_096
+_TAKEN, _DONE = ".taken", ".done"
 
 
 class Wanted(NamedTuple):
-    """One file's content; `code` None where it is not a command."""
+    """One request. What it says is not checked; `node_id` is None where it cannot be read."""
 
-    name: str
+    request: str
+    node_id: NodeId | None
+    content: dict[str, Any]
+
+
+class Taken(NamedTuple):
+    """A command that waited when the gateway ended."""
+
     node_id: NodeId
-    code: int | None
+    command: Command
 
 
 class CommandFiles:
@@ -39,38 +58,22 @@ class CommandFiles:
         except OSError as error:
             raise Unavailable(f"{folder} cannot be made: {error.strerror}") from error
         self._folder = folder
-        self._last_id = folder / "last_id"
+        self._requests = {content["request"] for _, content in _read_all(folder, _TAKEN)}
 
     def read_last_id(self) -> int:
         """0 where none was given out yet or it cannot be read: a node's report then lifts it (docs/wire.md, 4)."""
-        try:
-            return int(self._last_id.read_text())
-        except (OSError, ValueError):
-            return 0
+        names = [path.stem for suffix in (_TAKEN, _DONE) for path in self._folder.glob(f"*{suffix}")]
+        given = [int(name) for name in names if len(name) == _ID_DIGITS and name.isdecimal()]
+        with contextlib.suppress(OSError, ValueError):
+            given.append(int((self._folder / "last_id").read_text()))
+        return max((number for number in given if 0 <= number < UINT32_MAX), default=0)
 
-    def write_last_id(self, last_id: int) -> None:
-        """Durable when this returns.
+    def read_taken(self) -> list[Taken]:
+        """What waits since before the start, the oldest first."""
+        return [Taken(content["node"], content["command"]) for _, content in _read_all(self._folder, _TAKEN)]
 
-        Raises:
-            Unavailable: the disk refuses; the command must not leave.
-        """
-        beside = self._folder / "last_id.new"
-        try:
-            with beside.open("w") as file:
-                file.write(f"{last_id}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._last_id)
-            handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise Unavailable(f"{self._last_id} cannot be written: {error.strerror}") from error
-
-    def take(self) -> list[Wanted]:
-        """The commands that lie there, at most 100; their files are removed."""
+    def look(self) -> list[Wanted]:
+        """The requests that lie there, at most 100. One that was taken before a crash is removed."""
         wanted: list[Wanted] = []
         try:
             paths = sorted(self._folder.glob("*.json"))[:FILES_PER_LOOK_MAX]
@@ -78,20 +81,171 @@ class CommandFiles:
             return []
         for path in paths:
             try:
+                if path.stem in self._requests:
+                    path.unlink()
+                    continue
                 with path.open("rb") as file:
                     data = file.read(_FILE_BYTES_MAX)
-                path.unlink()
             except OSError:
                 continue
-            wanted.append(_read(path.name, data))
+            wanted.append(_read_wanted(path.stem, data))
         return wanted
 
+    def take(self, wanted: Wanted, command: Command) -> None:
+        """Give a request its id, durably; then it may leave.
 
-def _read(name: str, data: bytes) -> Wanted:
+        Raises:
+            Unavailable: the disk refuses; the request stays.
+        """
+        self._write("last_id", f"{command.command_id}\n".encode())
+        content = _content(wanted, command.command_id) | {"code": command.code, "argument": _in_json(command.argument)}
+        self._write(_name(command.command_id, _TAKEN), _json(content))
+        self._requests.add(wanted.request)
+        with contextlib.suppress(Unavailable):  # `look` tries again
+            self._remove(f"{wanted.request}.json")
+
+    def refuse(self, wanted: Wanted, reason: str) -> None:
+        """Answer a request that is no command. Raises: Unavailable."""
+        content = _content(wanted, None) | {"state": "refused", "reason": reason}
+        self._write(f"{wanted.request}{_DONE}", _json(content))
+        self._remove(f"{wanted.request}.json")
+        self._prune()
+
+    def finish(self, command_id: int, state: str, result: int | None) -> None:
+        """Note what became of a command. One that is not ours (any more) is let go. Raises: Unavailable."""
+        taken = _name(command_id, _TAKEN)
+        done = _name(command_id, _DONE)
+        content = _read_json(self._folder / taken) or _read_json(self._folder / done)
+        if content is None or content.get("state") in ("done", "failed"):
+            return
+        content |= {"state": state, "result": result, "finished_at_unix_ms": _unix_ms()}
+        self._write(done, _json(content))
+        self._requests.discard(content.get("request", ""))
+        self._remove(taken)
+        self._prune()
+
+    def _prune(self) -> None:
+        paths = sorted(self._folder.glob(f"*{_DONE}"), key=lambda path: path.stat().st_mtime_ns)
+        for path in paths[:-DONE_MAX]:
+            self._remove(path.name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{self._folder / name} cannot be removed: {error.strerror}") from error
+
+    def _write(self, name: str, content: bytes) -> None:
+        path, beside = self._folder / name, self._folder / f"{name}.new"
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+            handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+
+
+def ask(folder: Path, request: str, content: dict[str, Any]) -> None:
+    """Put a request into a gateway's `commands` folder. `request` is its name, unique.
+
+    Raises:
+        Unavailable: the disk refuses, or the folder is not there.
+    """
+    beside = folder / f"{request}.asking"
+    try:
+        with beside.open("wb") as file:
+            file.write(_json(content))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(folder / f"{request}.json")
+    except OSError as error:
+        raise Unavailable(f"{folder} does not take a command: {error.strerror}") from error
+
+
+def read_all(folder: Path) -> list[dict[str, Any]]:
+    """Every command that a gateway has on its list, oldest first: `node` (hex), `command`, `request`, `id`, `state`
+    (`asked`, `waiting`, `done`, `failed`, `expired`, `replaced`, `refused`), and `result` or `reason` where there is one."""
+    found: list[dict[str, Any]] = []
+    for suffix, state in ((_DONE, ""), (_TAKEN, "waiting"), (".json", "asked")):
+        for path in sorted(folder.glob(f"*{suffix}")):
+            content = _read_json(path)
+            if content is not None:
+                shown = {
+                    name: content[name] for name in ("node", "command", "id", "result", "reason") if name in content
+                }
+                found.append(
+                    shown | {"request": content.get("request", path.stem), "state": content.get("state", state)}
+                )
+    return sorted(found, key=lambda content: (content.get("id") is None, content.get("id") or 0))
+
+
+def _read_wanted(request: str, data: bytes) -> Wanted:
     try:
         content = json.loads(data)
         node_id = bytes.fromhex(content["node"])
-        code = CODES.get(content["command"]) if len(node_id) == 6 else None
     except (ValueError, TypeError, KeyError):
-        return Wanted(name, NodeId(b""), None)
-    return Wanted(name, NodeId(node_id), code)
+        return Wanted(request, None, {})
+    return Wanted(request, NodeId(node_id) if len(node_id) == 6 else None, content)
+
+
+def _content(wanted: Wanted, command_id: int | None) -> dict[str, Any]:
+    return {
+        "request": wanted.request,
+        "node": wanted.node_id.hex() if wanted.node_id is not None else None,
+        "command": wanted.content.get("command"),
+        "id": command_id,
+        "taken_at_unix_ms": _unix_ms(),
+    }
+
+
+def _read_all(folder: Path, suffix: str) -> list[tuple[Path, dict[str, Any]]]:
+    """The readable ones, with `node` and `command` as nouns."""
+    found = []
+    for path in sorted(folder.glob(f"*{suffix}")):
+        content = _read_json(path) or {}
+        try:
+            node_id = NodeId(bytes.fromhex(content["node"]))
+            command = Command(int(content["id"]), int(content["code"]), _from_json(content["argument"]))
+            found.append((path, {"request": str(content["request"]), "node": node_id, "command": command}))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return found
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_bytes()[:_FILE_BYTES_MAX])
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _name(command_id: int, suffix: str) -> str:
+    return f"{command_id:0{_ID_DIGITS}d}{suffix}"
+
+
+def _in_json(argument: Argument) -> object:
+    return {"hex": argument.hex()} if isinstance(argument, bytes) else argument
+
+
+def _from_json(argument: Any) -> Argument:
+    if isinstance(argument, dict):
+        return bytes.fromhex(argument["hex"])
+    if argument is None or type(argument) in (int, bool, str):
+        return argument  # type: ignore[no-any-return]
+    raise ValueError("no argument of a command")
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def _unix_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -3,8 +3,8 @@
 """Nodes over the local MQTT broker: sc/node/+/up in, sc/node/{node}/down out.
 
 The broker's PUBACK promises a node nothing, and ours promises the broker nothing: what counts is the
-acknowledgement in a down frame. So there is no session to keep, and a frame that the broker drops comes again by
-itself.
+acknowledgement in a down frame. So we have no session to keep, and a frame that the broker drops comes again by
+itself. A node that sleeps has one, and finds there what was answered while it slept.
 """
 
 from __future__ import annotations
@@ -56,13 +56,18 @@ class MqttLink:
             Backoff(250, 15_000),
         )
 
-    def send(self, node_id: NodeId, down: bytes) -> None:
-        """QoS 0. Dropped, and counted, while there is no connection or it takes nothing."""
+    def send(self, node_id: NodeId, down: bytes, *, keep: bool = False) -> None:
+        """QoS 0; QoS 1 with `keep`, so that the broker holds it for a node that sleeps. Dropped, and counted, while there is
+        no connection or it takes nothing."""
         connection = self._connection
         if connection is None or not connection.is_open or connection.unsent_bytes > _UNSENT_BYTES_MAX:
             self._counters["down_dropped"] += 1
             return
-        connection.publish_unacknowledged(f"sc/node/{node_id.hex()}/down", down)
+        topic = f"sc/node/{node_id.hex()}/down"
+        if keep:
+            connection.publish(topic, down)  # whatever becomes of it: what a node does not hear is said again
+        else:
+            connection.publish_unacknowledged(topic, down)
         self._counters["down_sent"] += 1
 
     def pause(self) -> None:

@@ -21,7 +21,16 @@ from gateway_agent.wire.limits import FRAME_BYTES_MAX, SEQUENCE_MAX, TIME_MS_MAX
 RANGES_MAX = 8
 COMMANDS_MAX = 8
 COMMAND_CODE_MAX = 255
-CODE_IDENTIFY = 1
+CODE_CONFIGURE = 5
+CODE_GENERATION = 6
+CODES = {
+    "identify": 1,
+    "reboot": 2,
+    "sample": 3,
+    "rezero": 4,
+    "configure": CODE_CONFIGURE,
+    "generation": CODE_GENERATION,
+}
 
 _PROTECTED_LABELS = frozenset({headers.ALGORITHM})
 _UNPROTECTED_LABELS = frozenset({headers.KID, headers.IV, headers.KID_CONTEXT})

@@ -50,9 +50,9 @@ class GatewayProcess:
         self.signer, self.collector = Signer.generate(), Signer.generate()
         self._write_private("gateway.pem", self.signer.private_pem())
         (folder / "collector.pub.pem").write_bytes(self.collector.public_pem())
-        profile = PROFILE.replace('"battery"', '"mains"').replace(
-            "deadline_s = 300", f"deadline_s = {trend_deadline_s}"
-        )
+        before, battery = PROFILE.split('source = "battery"\n')
+        profile = f'{before}source = "mains"\n\n[calibration]{battery.split("[calibration]")[1]}'
+        profile = profile.replace("deadline_s = 300", f"deadline_s = {trend_deadline_s}")
         write_profile(folder / "profiles", profile)
         self.config_path.write_text(
             f'[gateway]\nid = "{GATEWAY_ID}"\n'

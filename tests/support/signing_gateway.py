@@ -63,11 +63,11 @@ def frame(sequence: int, node: int = 1, value: int | None = None, epoch: int = 1
     )
 
 
-def anchor(boot: int, node_ms: int, city_ms: int, round_trip_ms: int) -> Pack:
-    """A pack with one anchor record."""
+def anchor(boot: int, node_ms: int, city_ms: int, round_trip_ms: int, *drift_ppm: int) -> Pack:
+    """A pack with one anchor record; a node that sleeps states its drift."""
     from gateway_agent.wire import cbor
 
-    value = cbor.encode([boot, node_ms, city_ms, round_trip_ms])
+    value = cbor.encode([boot, node_ms, city_ms, round_trip_ms, *drift_ppm])
     return Pack(None, city_ms, (Field("anchor", None, int(Kind.BYTES), 0),), (0,), (value,))
 
 

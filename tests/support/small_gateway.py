@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import paho.mqtt.client as paho
 
+from gateway_agent.errors import WireError
 from gateway_agent.model import GatewayId, Kid, Pack
 from gateway_agent.wire import down, frame, keys, senml
 from gateway_agent.wire.down import Command
@@ -46,10 +47,14 @@ class SmallGateway:
         self.is_acknowledging = True
         self.says_time = True
         self.time_error_ms = 0
+        self.down_qos = 0
         self.commands: Sequence[Command] = ()
+        self.answers_under = 0  # the key generation
         self.downs: list[bytes] = []
         self._clock = clock
         self._root = keys.derive_root(MASTER, 0)
+        self.roots = [self._root]  # by key generation
+        self.generations: dict[Kid, int] = {}  # under which each kid seals
         self._start = os.urandom(8)
         self._counter = 0
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, "small-gateway")
@@ -61,17 +66,27 @@ class SmallGateway:
 
     def _take(self, raw: bytes) -> None:
         sealed = frame.parse_frame(raw)
-        opened = frame.open_frame(sealed, keys.derive_up(self._root, sealed.kid))
+        opened = self._open(sealed)
         pack = senml.decode_pack(opened.pack_bytes)
         self.heard.append(Heard(self._clock.now_ms(), raw, sealed.kid, opened.sequence, opened.floor, pack))
         if self.is_acknowledging or self.commands:
             self.answer(self.heard[-1])
 
+    def _open(self, sealed: frame.SealedFrame) -> frame.OpenedFrame:
+        for generation, root in enumerate(self.roots):
+            try:
+                opened = frame.open_frame(sealed, keys.derive_up(root, sealed.kid))
+            except WireError:
+                continue
+            self.generations[sealed.kid] = generation
+            return opened
+        raise AssertionError(f"no key opens a frame of {sealed.kid.hex()}")
+
     def answer(self, heard: Heard) -> None:
         """Send a down frame that answers this one, as the attributes say."""
         self._counter += 1
         raw = down.seal_down(
-            keys.derive_down(self._root, GATEWAY, heard.kid),
+            keys.derive_down(self.roots[self.answers_under], GATEWAY, heard.kid),
             GATEWAY,
             heard.kid,
             self._start + self._counter.to_bytes(5, "big"),
@@ -86,7 +101,7 @@ class SmallGateway:
     def send(self, kid: Kid, raw: bytes) -> None:
         """Send any bytes down to the node."""
         self.downs.append(raw)
-        self._client.publish(f"sc/node/{bytes(kid[:6]).hex()}/down", raw)
+        self._client.publish(f"sc/node/{bytes(kid[:6]).hex()}/down", raw, self.down_qos)
 
     def start_anew(self) -> None:
         """As after a restart of the gateway: its down frames have another beginning."""

@@ -16,8 +16,7 @@ from gateway_agent.control.acknowledgements import (
     DownNonces,
     city_time,
 )
-from gateway_agent.control.commands import COMMAND_EXPIRES_MS, Commands
-from gateway_agent.model import ClockReading, Kid, NodeId, Received
+from gateway_agent.model import ClockReading, Kid, Received
 
 KID = Kid(bytes(14))
 
@@ -127,28 +126,3 @@ def test_nonces_are_never_the_same_within_a_start() -> None:
     nonces = DownNonces(lambda count: b"R" * count)
     assert nonces.next_iv() == b"RRRRRRRR\x00\x00\x00\x00\x01"
     assert nonces.next_iv() == b"RRRRRRRR\x00\x00\x00\x00\x02"
-
-
-def test_a_command_waits_until_its_node_reports_it_or_it_expires() -> None:
-    """Ids rise and continue above what a node reports, so a restored gateway never uses one twice."""
-    commands = Commands(last_id=4)
-    node = NodeId(b"node01")
-    first = commands.add(node, 1, 0)
-    assert first.command_id == 5
-    assert commands.waiting(node, 1) == (first,)
-    commands.note_result(node, 4)
-    assert commands.waiting(node, 1) == (first,)
-    commands.note_result(node, 9)
-    assert commands.waiting(node, 1) == ()
-    second = commands.add(node, 1, 0)
-    assert second.command_id == 10
-    assert commands.waiting(node, COMMAND_EXPIRES_MS) == ()
-
-
-def test_a_lying_node_does_not_use_up_the_ids() -> None:
-    """A reported id far above ours is no reason to continue above it; one that a restored backup can lack is."""
-    commands = Commands(last_id=5)
-    commands.note_result(NodeId(bytes(6)), (1 << 32) - 2)
-    assert commands.last_id == 5
-    commands.note_result(NodeId(bytes(6)), 900)
-    assert commands.last_id == 900
