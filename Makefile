@@ -31,11 +31,12 @@ test: $(READY) test-packages check profiles ## everything but the long forms, 15
 	$(PYTEST) $(SHORT_TESTS) -m "not proof"
 
 .PHONY: check
-check: $(READY) ## style and types
+check: $(READY) ## style, types, and the firmware compiled for its processor
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	firmware/check_types.sh
+	firmware/check_compile.sh
 
 .PHONY: profiles
 profiles: $(READY) ## check every device profile and its captures

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import idle, paced, rate, upstream
+from bench import energy, idle, paced, rate, upstream
 from bench.stage import Figure
 
-NAMES = ("upstream", "idle", "rate", "paced")
+NAMES = ("upstream", "energy", "idle", "rate", "paced")
 
 
 def main() -> None:
@@ -33,6 +33,7 @@ def main() -> None:
         directory.chmod(0o755)
         runs: dict[str, Callable[[], list[Figure]]] = {
             "upstream": upstream.run,
+            "energy": lambda: energy.run(directory / "energy"),
             "idle": lambda: idle.run(directory / "idle"),
             "rate": lambda: rate.run(directory / "rate", chosen.messages),
             "paced": lambda: paced.run(directory / "paced", chosen.paced_messages),

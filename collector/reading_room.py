@@ -112,7 +112,8 @@ class _Times:
             return resolve(None, time_ms)
         if boot not in self._anchors:
             rows = self._db.execute(
-                "SELECT node_ms, city_ms, bound_ms, drift_ppm FROM anchor WHERE source = ? AND boot = ?", (self._source, boot)
+                "SELECT node_ms, city_ms, bound_ms, drift_ppm FROM anchor WHERE source = ? AND boot = ?",
+                (self._source, boot),
             )
             self._anchors[boot] = [Anchor(*row) for row in rows]
             self._windows[boot] = OffsetWindow(None, None) if self._anchors[boot] else self._window(boot)

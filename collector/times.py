@@ -87,7 +87,11 @@ def tightest(anchors: Iterable[Anchor], node_ms: int) -> tuple[int, int] | None:
     best: tuple[int, int, int] | None = None
     for anchor in anchors:
         distance_ms = node_ms - anchor.node_ms
-        candidate = (anchor.bound_ms + drift_ms(distance_ms, anchor.drift_ppm), anchor.node_ms, anchor.city_ms + distance_ms)
+        candidate = (
+            anchor.bound_ms + drift_ms(distance_ms, anchor.drift_ppm),
+            anchor.node_ms,
+            anchor.city_ms + distance_ms,
+        )
         if best is None or candidate < best:
             best = candidate
     return None if best is None else (best[2], best[0])

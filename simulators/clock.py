@@ -9,6 +9,7 @@ Processes agree because they share three numbers by the environment variable STA
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 VARIABLE = "STARTCITY_CLOCK"
 
@@ -22,10 +23,23 @@ class SimulationClock:
         self.rate = rate
         self.real_ms = time.time_ns() // 1_000_000 if real_ms is None else real_ms
         self.epoch_ms = self.real_ms if epoch_ms is None else epoch_ms
+        self._skipped: Path | None = None
 
     def now_ms(self) -> int:
         """True time now; stands still in jump mode."""
-        return self.epoch_ms + (time.time_ns() // 1_000_000 - self.real_ms) * self.rate
+        return self.epoch_ms + (time.time_ns() // 1_000_000 - self.real_ms) * self.rate + self._skipped_ms()
+
+    def _skipped_ms(self) -> int:
+        if self._skipped is None:
+            return 0
+        try:
+            return int(self._skipped.read_text(encoding="ascii") or "0")
+        except FileNotFoundError:
+            return 0
+
+    def skips(self, node_directory: Path) -> None:
+        """Let the sleeps of this one node take no host time: true time then runs ahead by what it has slept so far."""
+        self._skipped = node_directory / "skipped_ms"
 
     def real_s(self, duration_ms: float) -> float:
         """How long the host takes for so much simulated time."""
@@ -33,7 +47,8 @@ class SimulationClock:
 
     def variable(self) -> str:
         """The value of STARTCITY_CLOCK."""
-        return f"rate:{self.rate},epoch_ms:{self.epoch_ms},real_ms:{self.real_ms}"
+        text = f"rate:{self.rate},epoch_ms:{self.epoch_ms},real_ms:{self.real_ms}"
+        return text if self._skipped is None else text + ",skip_sleep:1"
 
     def env(self) -> dict[str, str]:
         """For a child's environment."""

@@ -28,7 +28,7 @@ from simulators.city import City, CityError, CityPlan
 
 _CUT_FROM, _CUT_TO = 0.25, 0.45  # of the demo's length
 _KILL_AT = 0.60
-_DRAIN_S_MAX = 45.0
+_DRAIN_S_MAX = 60.0
 # What every node says of itself is not what its family is for.
 OWN_NAMES = frozenset(
     {"boot", "reset", "fw", "batt", "rssi", "heap", "fault", "anchor", "lost", "cmd", "crash", "safe"}
@@ -253,7 +253,7 @@ def run_demo(seconds: float, keep: Path | None = None, plan: CityPlan | None = N
     """The whole demo. Returns the exit code: 0 only if everything produced was verified exactly once.
 
     Args:
-        seconds: length of the producing part; the drain after it takes at most 30 s more.
+        seconds: length of the producing part; the drain after it takes at most 60 s more.
         keep: folder to leave everything in; None for a temporary one that is removed if all went well.
         plan: the city's nodes and broker.
     """

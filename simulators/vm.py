@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _HERE = Path(__file__).resolve().parent
 BOOT = _HERE / "board" / "boot_node.py"
 FIRMWARE = _HERE.parent / "firmware"
 HEAP_BYTES = 1 << 20  # firmware and simulated chips share it; bench measures the firmware alone
 _CONSOLE_LINES = 2000
+_DEEPSLEEP_RESET = 4
 
 
 class Queued(NamedTuple):
@@ -47,7 +49,7 @@ class SimulatedNode:
     """A board in `directory`, which holds `files/` (config.json, key.bin) and gets its flash image there.
 
     `start` and `stop` may alternate; what the node has said is counted over all its runs. A reset by the
-    firmware (watchdog, update, deep sleep) starts the board again by itself, as on a desk.
+    firmware (watchdog, update, deep sleep) starts the board again by itself, as on a desk. In deep sleep the process goes on.
     """
 
     def __init__(
@@ -100,10 +102,25 @@ class SimulatedNode:
         return None if self._process is None else self._process.pid
 
     @property
+    def config(self) -> dict[str, object]:
+        """The configuration that the installer copied onto the board."""
+        config = json.loads((self.directory / "files" / "config.json").read_text(encoding="utf-8"))
+        assert isinstance(config, dict)
+        return config
+
+    @functools.cached_property
     def node_id(self) -> str:
         """12 hex digits, as in the configuration."""
-        config = json.loads((self.directory / "files" / "config.json").read_text(encoding="utf-8"))
-        return str(config["node"])
+        return str(self.config["node"])
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """The board's account of each of its runs that ended by itself (simulators/board/power.py)."""
+        try:
+            text = (self.directory / "power.jsonl").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
     @property
     def produced(self) -> int:
@@ -139,7 +156,9 @@ class SimulatedNode:
 
     async def hold(self) -> None:
         """Pull every sensor's plug: the node reports the faults, then only sends what it has."""
-        await self.tell({"absent": ["qmc5883l", "sht4x", "hx711"]})
+        await self.tell(
+            {"absent": ["qmc5883l", "lis3mdl", "mmc5983ma", "sht4x", "hx711", "pulse_source", "modbus_meter"]}
+        )
 
     async def tell(self, values: Mapping[str, object]) -> None:
         """Change this node's surroundings, through its world."""
@@ -197,19 +216,8 @@ class SimulatedNode:
             return False
         self.restarts += 1
         self.reset_causes.append(int(left["cause"]))
-        if left.get("sleep_ms"):
-            await asyncio.sleep(self._real_s(int(left["sleep_ms"])))
-            if not self._is_wanted:
-                return False
         await self._launch()
         return True
-
-    def _real_s(self, duration_ms: int) -> float:
-        rate = 1
-        for part in self._env.get("STARTCITY_CLOCK", "").split(","):
-            if part.startswith("rate:"):
-                rate = int(part[5:])
-        return duration_ms / 1000 / rate if rate else 0.0
 
     async def _take_line(self, line: str) -> None:
         words = line.split()
@@ -220,6 +228,9 @@ class SimulatedNode:
                 self.queued[frame.epoch, frame.sequence] = frame
             elif len(words) == 3 and words[0] == "acked":
                 self.acked.add((words[1], int(words[2])))
+            elif words and words[0].startswith("rst:"):  # deep sleep is over, in the same process
+                self.restarts += 1
+                self.reset_causes.append(_DEEPSLEEP_RESET)
             self._changed.notify_all()
         if self._on_line is not None:
             self._on_line(line)

@@ -44,7 +44,8 @@ class _Part:
         self.quantities = quantities
         self._board = board
         self._driver = driver(board.i2c(), address)
-        self._plausible = Plausible([quantity[1:3] for quantity in quantities])
+        # What may jump, light, may stay as well: a night is dark for hours, with not a step of noise.
+        self._plausible = Plausible([quantity[1:3] for quantity in quantities], not any([q[3] for q in quantities]))
         self._is_started = False
         self._warm_until_ms = None
 

@@ -8,7 +8,7 @@ Every alarm rings once, ends once, and is repeated once a day while it lasts, al
 less (expiry dates, the register, what outlives a restart) is in dae_paper.py, the thermometer in dae_air.py.
 
 Settings: weight_g, weight_tolerance_g, codes_per_kg, zero_code, pads_expiry, battery_expiry (dates, or empty), status_s (a look at the
-light each so many seconds), watch_s (how long it lasts), on_uv, blink_ms_min, blink_ms_max, unseen_h, removed_s, door_s, heater_s (0: there is
+light each so many seconds), watch_s (how long it lasts), on_uv, blink_ms_min, blink_ms_max, steady_green_ok, unseen_h, removed_s, door_s, heater_s (0: there is
 no heater), divider_milli, power_min_mv, battery_low_mv (0: not wired), air_s (the temperature each so many seconds), heartbeat_s.
 """
 
@@ -72,10 +72,12 @@ class App:
         self.status = 0
         self.pattern = "not looked at"
         self._faulty = 0  # looks in a row
+        self._verdict_ms = None  # when the last look ended, while it counts
         self._watch_ms = None  # since when the light is being looked at
         now_ms = clock.now_ms()
         self._next_ms = now_ms + _LOOK_AFTER_MS  # of the next look
-        self.ok_ms = now_ms  # when the light was last seen well; the first start, where it never has been
+        # When the light was last seen well; the first start, where it never has been. What was kept over a restart may move it back.
+        self.ok_ms = now_ms
         self.is_ok_ours = False  # and that was since this start
         self._temperature_cdeg = None
         self.extremes = None  # lowest and highest temperature since the last register entry
@@ -123,7 +125,7 @@ class App:
     def _look(self, now_ms, report, fault):
         """Contacts and scale; what has changed is reported at once."""
         self.scale.look(now_ms)
-        fault("scale", self.scale.reason)
+        fault("scale", self.scale.reason if self.settings["codes_per_kg"] else "codes_per_kg is 0")
         if self.door.look():
             report([("door_open", not self.door.is_closed)], at_ms=now_ms)
             self._next_ms = now_ms + _LOOK_AFTER_MS
@@ -132,16 +134,17 @@ class App:
         weighs = self._weighs()
         if self.presence.update(self.switch.is_closed, weighs):
             report(self._presence_readings(), at_ms=now_ms, urgent=self.presence.state != PRESENT)
+            self._forget_light(now_ms, report)  # it is gone, or another one stands there
         reason = ""
         if self.presence.state == UNKNOWN and self.presence.is_settled:
-            words = {True: "there", False: "gone", None: "nothing" if self.scale.code is None else "another weight"}
+            words = {True: "there", False: "gone", None: "nothing" if self.grams() is None else "another weight"}
             reason = "the switch says %s, the scale says %s" % (words[self.switch.is_closed], words[weighs])
         fault("presence", reason)
 
     def grams(self):
         """The weight since the zero, or None."""
-        code = self.scale.code
-        return None if code is None else (code - self.zero_code) * 1000 // self.settings["codes_per_kg"]
+        code, codes_per_kg = self.scale.code, self.settings["codes_per_kg"]
+        return None if code is None or not codes_per_kg else (code - self.zero_code) * 1000 // codes_per_kg
 
     def _weighs(self):
         """Whether the scale carries the defibrillator: True, False, None where it cannot say or carries something else."""
@@ -149,9 +152,12 @@ class App:
         if grams is None:
             return None
         weight_g = self.settings["weight_g"]
-        if abs(grams - weight_g) <= self.settings["weight_tolerance_g"]:
-            return True
-        return False if grams < weight_g // 3 else None
+        if grams < weight_g // 3:
+            return False
+        tolerance_g = min(self.settings["weight_tolerance_g"], weight_g * 2 // 3)
+        if self.presence.state == PRESENT:
+            tolerance_g += tolerance_g // 5  # a weight at the bound does not come and go
+        return True if abs(grams - weight_g) <= tolerance_g else None
 
     def _presence_readings(self):
         readings: list = [("presence", self.presence.state)]
@@ -208,8 +214,11 @@ class App:
         if temperature is not None:
             warm = is_beyond(temperature, 200, 4500, _MARGIN_CDEG, raised >> 6 & 1)
             critical = is_beyond(temperature, 0, 5000, _MARGIN_CDEG, raised >> 7 & 1)
-            if settings["heater_s"] and lost is not None:  # without power it is not the heater that has failed
-                cold = not lost and is_beyond(temperature, 500, 99_999, _MARGIN_CDEG, raised >> 8 & 1)
+            if settings["heater_s"] and not lost:  # without power nobody can say whether the heater would do
+                cold = is_beyond(temperature, 500, 99_999, _MARGIN_CDEG, raised >> 8 & 1)
+        if self._verdict_ms is not None:
+            if now_ms - self._verdict_ms > (2 * settings["status_s"] + settings["watch_s"]) * 1000:
+                self._forget_light(now_ms, report)
         door, cover = self.door.is_closed, self._cover.is_closed
         conditions = (
             None if state == UNKNOWN else state == REMOVED,
@@ -217,7 +226,7 @@ class App:
             None if door is None else not door,
             None if cover is None else not cover,
             (None, False, True if self._faulty > 1 else None)[self.status],
-            now_ms - self.ok_ms >= settings["unseen_h"] * _HOUR_MS,
+            True if now_ms - self.ok_ms >= settings["unseen_h"] * _HOUR_MS else False if self.is_ok_ours else None,
             warm,
             critical,
             cold,
@@ -233,6 +242,15 @@ class App:
         return is_news
 
     # The status light
+
+    def _forget_light(self, now_ms, report):
+        """What was seen no longer counts; look again soon."""
+        self._watch_ms = self._verdict_ms = None
+        self._next_ms = now_ms + _LOOK_AFTER_MS
+        self._faulty = 0
+        if self.pattern != "not looked at":
+            self.status, self.pattern = 0, "not looked at"
+            report(self._status_readings(), at_ms=now_ms)
 
     async def _watch(self, now_ms, report):
         """A tenth of a second: waiting, or looking at the light."""
@@ -253,8 +271,10 @@ class App:
         self._watch_ms = None
         self._next_ms = now_ms + self.settings["status_s"] * 1000
         before = self.status, self.pattern
-        paces = self.settings["blink_ms_min"], self.settings["blink_ms_max"]
-        self.status, self.pattern = borrowed.call("node_core.light_verdict", "verdict", self._light, *paces)
+        self._verdict_ms = now_ms
+        self.status, self.pattern = borrowed.call(
+            "node_core.light_verdict", "look_verdict", self._light, self.settings, 1000 // _LIGHT_MS
+        )
         if self.status == _FAULT:
             self._faulty += 1
             if self._faulty == 1:

@@ -4,7 +4,8 @@
 
 Loaded for one call and forgotten (node_io/borrowed.py): once an hour, and to keep it when an alarm begins or ends. What it has to remember is in
 `app.paper`: [city time in s when the light was last seen well, the same of the last register entry (0: never), what of each date
-has been told (5: nothing), when somebody was last reminded (node time in ms), whether the city's time has been known since this start].
+has been told (5: nothing), when somebody was last reminded (node time in ms), whether the city's time has been known since this start,
+the day of each date that was told of (0: none)].
 """
 
 import struct
@@ -15,23 +16,27 @@ from node_core.dae_rules import DAY_MS
 from node_io.kept import Kept
 
 _NAMES = ("pads", "battery")
-_STATE = "<BIIIBB"  # version, raised alarms, the two city times, the two levels
+_STATE = (
+    "<BIIIIBBHH"  # version, raised alarms, the two city times, s without a ready light, the two levels, the two days
+)
 _ZERO = "<Bi"
-_VERSION = 1
+_VERSION = 2
 _NOTHING_TOLD = 5
 _REGISTER_MS = 7 * DAY_MS
-_OK_S, _REGISTER_S, _LEVELS, _REMINDED_MS, _HAS_TIME = 0, 1, 2, 3, 4
+_UNSEEN_S = 180  # kept in steps of so much: flash wears
+_OK_S, _REGISTER_S, _LEVELS, _REMINDED_MS, _HAS_TIME, _DAYS = 0, 1, 2, 3, 4, 5
 
 
 def load(app, now_ms):
     """What was kept before a restart, for `app.paper`; alarms and the scale's zero go where they belong."""
     kept = Kept("dae")
-    paper = [0, 0, [_NOTHING_TOLD, _NOTHING_TOLD], now_ms, False]
+    paper: list = [0, 0, [_NOTHING_TOLD, _NOTHING_TOLD], now_ms, False, [0, 0]]
     saved = kept.get("state")
     if saved is not None and len(saved) == struct.calcsize(_STATE) and saved[0] == _VERSION:
-        _, raised, paper[_OK_S], paper[_REGISTER_S], pads, battery = struct.unpack(_STATE, saved)
+        _, raised, paper[_OK_S], paper[_REGISTER_S], unseen_s, *told = struct.unpack(_STATE, saved)
         app.alarms.restore(raised, now_ms)
-        paper[_LEVELS] = [pads, battery]
+        app.ok_ms = now_ms - unseen_s * 1000  # at least; the city's time will say more
+        paper[_LEVELS], paper[_DAYS] = told[:2], told[2:]
     saved = kept.get("zero")
     if saved is not None and len(saved) == struct.calcsize(_ZERO):
         app.zero_code = struct.unpack(_ZERO, saved)[1]
@@ -43,8 +48,10 @@ def save(app, now_ms):
     paper = app.paper
     city_ms = app.clock.city_ms()
     if paper[_HAS_TIME] and city_ms is not None:
-        paper[_OK_S] = (city_ms - (now_ms - app.ok_ms)) // 1000
-    state = struct.pack(_STATE, _VERSION, app.alarms.raised, paper[_OK_S], paper[_REGISTER_S], *paper[_LEVELS])
+        paper[_OK_S] = max(0, city_ms - (now_ms - app.ok_ms)) // 1000
+    unseen_s = min((now_ms - app.ok_ms) // 1000 // _UNSEEN_S * _UNSEEN_S, 0xFFFFFFFF)
+    times = paper[_OK_S], paper[_REGISTER_S], unseen_s
+    state = struct.pack(_STATE, _VERSION, app.alarms.raised, *times, *paper[_LEVELS], *paper[_DAYS])
     kept = Kept("dae")
     if kept.get("state") != state:  # flash wears
         kept.put("state", state)
@@ -87,10 +94,11 @@ def tend(app, now_ms, report, fault):
     if city_ms is not None:
         if not paper[_HAS_TIME]:
             paper[_HAS_TIME] = True
-            if paper[_OK_S] and not app.is_ok_ours:
+            # A time to come was written with a wrong clock: then only what was counted is known.
+            if 0 < paper[_OK_S] * 1000 <= city_ms and not app.is_ok_ours:
                 app.ok_ms = now_ms - (city_ms - paper[_OK_S] * 1000)
         _remind(app, now_ms, report)
-        if city_ms - paper[_REGISTER_S] * 1000 >= _REGISTER_MS:
+        if not -DAY_MS <= city_ms - paper[_REGISTER_S] * 1000 < _REGISTER_MS:
             paper[_REGISTER_S] = city_ms // 1000
             report(
                 [("register", entry(app)), ("presence", app.presence.state), ("status", WORDS[app.status])],
@@ -101,16 +109,19 @@ def tend(app, now_ms, report, fault):
 
 
 def _remind(app, now_ms, report):
-    """Tell each level of expiry once, and what is not well once a day."""
+    """Tell each date and each level of its expiry once, and what is not well once a day. A date that was erased is forgotten."""
     paper = app.paper
+    levels, told = paper[_LEVELS], paper[_DAYS]
     is_daily = now_ms - paper[_REMINDED_MS] >= DAY_MS
     for place in range(len(_NAMES)):
-        days = _days_left(app, _NAMES[place])
-        if days is None:
+        day = _day(app, _NAMES[place])
+        if day is None:
+            levels[place], told[place] = _NOTHING_TOLD, 0
             continue
+        days = day - app.clock.city_ms() // DAY_MS
         level = level_of(days)
-        if level != paper[_LEVELS][place] or (is_daily and level):
-            paper[_LEVELS][place] = level
+        if level != levels[place] or day & 0xFFFF != told[place] or (is_daily and level):
+            levels[place], told[place] = level, day & 0xFFFF
             report([(_NAMES[place] + "_days", days)], at_ms=now_ms, urgent=level > 0)
     if is_daily:
         paper[_REMINDED_MS] = now_ms

@@ -9,7 +9,7 @@ Settings: interval_s, address, function, baudrate, parity (N, E or O), stop, tim
 from node_core.registers import blocks, parse
 from node_io.modbus_bus import ModbusBus
 
-_PART, _COUNTER = "meter", "counter"
+_PART, _COUNTER, _SETTINGS = "meter", "counter", "settings"
 _TRIES = 3
 _LOOK_MS = 500
 _FELL_MS = 3_600_000
@@ -22,19 +22,30 @@ class App:
         self._board = board
         self._settings = settings
         self._clock = clock
-        self._blocks = blocks(parse(settings["registers"]))
+        self._wrong = ""  # a setting that nothing can be read with
+        try:
+            self._blocks = blocks(parse(settings["registers"]))
+        except ValueError as error:
+            self._blocks = []
+            self._wrong = str(error)
         self._last = {}  # energy by name
         self._fell_ms = None
         self._broken = {}
         self._is_asked = False
 
     def sample_now(self):
-        self._is_asked = True
-        return True
+        self._is_asked = not self._wrong
+        return self._is_asked
 
     async def run(self, report, fault):
         settings = self._settings
-        parity = {"N": None, "E": 0, "O": 1}[settings["parity"]]
+        parity = settings["parity"]
+        if parity not in ("N", "E", "O"):
+            self._wrong = self._wrong or "parity: N, E or O, not " + str(parity)
+        while self._wrong:  # new settings restart the node
+            self._note(_SETTINGS, self._wrong, fault)
+            await self._clock.sleep_ms(FIRST_INTERVAL_MS)
+        parity = {"N": None, "E": 0, "O": 1}[parity]
         uart, driver = self._board.rs485(settings["baudrate"], parity, settings["stop"])
         bus = ModbusBus(uart, driver, settings["baudrate"], self._clock)
         while True:

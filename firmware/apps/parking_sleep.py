@@ -52,8 +52,11 @@ def _pack(app, tries, refusals):
     return struct.pack(_STATE, _VERSION, flags, tries, refusals, *times) + (app._detector.dump() or b"")
 
 
-def _unpack(app, state):
-    """(tries in vain, refusals of the chip to watch, whether the self-test had failed); zeros where the state is not one."""
+def _unpack(app, state, goes_on):
+    """(tries in vain, refusals of the chip to watch, whether the self-test had failed); zeros where the state is not one.
+
+    Where the clock does not go on, times are of another clock: all but what was learnt begins anew.
+    """
     size = struct.calcsize(_STATE)
     if state is None or len(state) < size or state[0] != _VERSION:
         return 0, 0, False
@@ -62,6 +65,8 @@ def _unpack(app, state):
         return 0, 0, False
     app._is_zeroing = bool(parts[1] & 2)
     app._state = parts[1] >> 3 & 3
+    if not goes_on:
+        return 0, 0, False
     app._moving_ms, app._rest_ms, app._changed_ms = parts[4:7]
     if app._stay is not None and parts[7] != _NEVER:
         app._stay.begin(parts[7])
@@ -74,7 +79,7 @@ def _unpack(app, state):
 async def wake(app, report, fault, state, why):
     """See docs of the application's interface: -> (state, seconds to sleep, pins that wake)."""
     app._sleeps = True
-    tries, refusals, has_failed = _unpack(app, state)
+    tries, refusals, has_failed = _unpack(app, state, why != "power")
     asked = app._kept.get("ask")
     if asked:
         app._kept.put("ask", b"")

@@ -31,6 +31,12 @@ def flow_steps(ml, span_ms):
     return (ml * 1_000_000 + span_ms // 2) // span_ms
 
 
+def pulse_reason(settings):
+    """What is wrong with the pulse for the leak rules (`LeakRules.is_too_coarse`), or ""."""
+    is_too_coarse = 2 * settings["pulse_ml"] > settings["leak_l_h"] * 1000 * settings["leak_h"]
+    return "too coarse for leak_l_h: only bursts are looked for" if is_too_coarse else ""
+
+
 def alarm_readings(alarms):
     return [(name, bool(alarms >> bit & 1)) for bit, name in enumerate(ALARMS)]
 
@@ -47,12 +53,15 @@ def volume_readings(volume_ml, pulses, reported_ml, span_ms, night_ml_h):
 
 
 class App:
+    stays = True  # a sleeping node keeps it while it sends: `on_sample` belongs to the wake
+
     def __init__(self, board, settings, clock):
         self.board = board
         self.settings = settings
         self.clock = clock
         self.on_sample = None  # of a board that is awake for a moment only
         self._sleeps = self._is_asked = self._is_accepted = False
+        self.can_accept = False  # there is a night, or a leak, that could be the normal flow
 
     def sample_now(self):
         if self.on_sample is not None:
@@ -61,7 +70,9 @@ class App:
         return True
 
     def rezero(self):
-        """What runs at night now is normal here. A board that sleeps does it at its next look."""
+        """What runs at night now is normal here; False before the first night. A board that sleeps does it at its next look."""
+        if not self.can_accept:
+            return False
         self._is_accepted = True
         return Kept("water").put("rezero", b"1") if self._sleeps else True
 
@@ -92,6 +103,7 @@ class App:
         reported = was_tampered = night_ml_h = None
         rules = kept.get("rules")
         goes_on = False
+        meter.note("pulse", pulse_reason(self.settings))
         alarms = since = 0
         while True:
             since += meter.look(now_ms)
@@ -104,6 +116,7 @@ class App:
                     self, rules, goes_on, now_ms, volume_ml, self._is_accepted
                 )
                 goes_on = True
+                self.can_accept = night_ml_h is not None or bool(alarms & 1)
                 has_changed = alarms != before
                 if self._is_accepted:
                     self._is_accepted = False

@@ -8,22 +8,26 @@ The contact itself wakes the board, by its level: while it is open the board sle
 Starting takes about half a second, longer than any bounce, so a wake needs no debouncing; a closing that is over when the program looks is
 one pulse. Two wakes a pulse are the price (2 x 26.5 mC on a stock image), so this is for pulses of 10 litres rather than one.
 
-The timer wakes every hour: a row for the leak rules, and where it is due a report. While the radio sends nobody counts, except that a
+The timer wakes every hour: a row for the leak rules, and where it is due a report. While pulses come there is a row each third of
+`burst_min`, or a burst between two hours would be missed. While the radio sends nobody counts, except that a
 change of the contact is seen afterwards: so a report waits for a pause of `_CALM_MS`, for an hour at most, and a pulse counts late rather
 than not at all unless the contact closes and opens within one report.
 
 Limits: two closings within one start (0.6 s, 10 l pulses: 60 m3/h) are one. A glitch that wakes the board counts as a pulse: the input
 needs its filter (docs/family-meters.md).
+
+A start that is not a wake (`why` is "power") has a clock that begins anew: of what was remembered only the count and the contact are
+true, the leak rules come from non-volatile storage. Another `start_l` begins the count anew.
 """
 
 import struct
 
-from apps.water import FIRST_MS, REPEAT_MS, alarm_readings, step, volume_readings
+from apps.water import FIRST_MS, REPEAT_MS, alarm_readings, pulse_reason, step, volume_readings
 from node_io.kept import Kept
 from node_io.pulse_total import PulseTotal
 
-_FORM = "<BBBBqqqqqq"
-_VERSION = 1
+_FORM = "<BBBBBqqqqqqqq"
+_VERSION = 2
 _ROW_MS = 3_600_000
 _CALM_MS = 60_000
 _LATE_MS = 3_600_000
@@ -35,10 +39,10 @@ def wake(app, report, fault, state, why):
     settings = app.settings
     now_ms = app.clock.now_ms()
     total = PulseTotal("water", settings["start_l"], settings["keep_pulses"], uses_rtc=False)
-    seen = _Seen(state)
+    seen = _Seen(state, settings["start_l"], why != "power")
     total.pulses = max(total.pulses, seen.pulses)
     level = app.board.pin("pulse").value()
-    if seen.is_first:
+    if seen.is_new:
         seen.waits_for = 1 - level
     elif seen.waits_for == 0 and (why == "pin" or level == 0):
         total.add(1, now_ms)
@@ -51,33 +55,42 @@ def wake(app, report, fault, state, why):
     seen.pulses = total.pulses
     # After power-on somebody may stand beside it: each pulse is reported at once.
     is_watched = now_ms < FIRST_MS and seen.pulse_ms == now_ms
-    if seen.is_first or is_watched or now_ms >= seen.next_ms:
+    is_burst = seen.pulse_ms == now_ms and now_ms - seen.row_ms >= settings["burst_min"] * 20_000
+    fault("pulse", pulse_reason(settings))
+    if seen.is_first or is_watched or is_burst or now_ms >= seen.next_ms:
         _look(app, report, fault, seen, total, now_ms)
+    app.can_accept = bool(seen.can_accept)
     return seen.dump(), max(1, (seen.next_ms - now_ms + 999) // 1000), [("pulse", seen.waits_for)]
 
 
 class _Seen:
     """What is remembered over the sleep."""
 
-    def __init__(self, state):
+    def __init__(self, state, start_l, goes_on):
         size = struct.calcsize(_FORM)
-        self.is_first = state is None or len(state) < size or state[0] != _VERSION
+        self.is_new = state is None or len(state) < size or state[0] != _VERSION
+        self.waits_for = self.pulses = 0
+        self.start_l = _NEVER
+        if not self.is_new:
+            (
+                _, self.waits_for, self.tampered, self.alarms, self.can_accept, self.pulses, self.start_l, self.next_ms,
+                self.reported_ml, self.reported_ms, self.pulse_ms, self.told_ms, self.row_ms,
+            ) = struct.unpack(_FORM, state[:size])  # fmt: skip
+            self.rules = state[size:]
+        if self.start_l != start_l:
+            self.pulses = 0
+        self.is_first = self.is_new or self.start_l != start_l or not goes_on
+        self.start_l = start_l
         if self.is_first:
-            self.waits_for = self.pulses = self.next_ms = self.alarms = 0
+            self.next_ms = self.alarms = self.can_accept = 0
             self.tampered = 2
-            self.reported_ml = self.reported_ms = self.pulse_ms = self.told_ms = _NEVER
+            self.reported_ml = self.reported_ms = self.pulse_ms = self.told_ms = self.row_ms = _NEVER
             self.rules = None
-            return
-        (
-            _, self.waits_for, self.tampered, self.alarms, self.pulses, self.next_ms,
-            self.reported_ml, self.reported_ms, self.pulse_ms, self.told_ms,
-        ) = struct.unpack(_FORM, state[:size])  # fmt: skip
-        self.rules = state[size:]
 
     def dump(self):
         head = struct.pack(
-            _FORM, _VERSION, self.waits_for, self.tampered, self.alarms, self.pulses, self.next_ms,
-            self.reported_ml, self.reported_ms, self.pulse_ms, self.told_ms,
+            _FORM, _VERSION, self.waits_for, self.tampered, self.alarms, self.can_accept, self.pulses, self.start_l,
+            self.next_ms, self.reported_ml, self.reported_ms, self.pulse_ms, self.told_ms, self.row_ms,
         )  # fmt: skip
         return head + (self.rules or b"")
 
@@ -93,7 +106,8 @@ def _look(app, report, fault, seen, total, now_ms):
     rules = kept.get("rules") if seen.is_first else seen.rules
     rules, alarms, night_ml_h, is_implausible = step(app, rules, not seen.is_first, now_ms, volume_ml, is_accepted)
     has_changed = alarms != seen.alarms
-    seen.alarms, seen.rules = alarms, rules
+    seen.alarms, seen.rules, seen.row_ms = alarms, rules, now_ms
+    seen.can_accept = int(night_ml_h is not None or alarms & 1)
     fault("meter", "runs faster than it can" if is_implausible else "")
     stuck_ms = settings["stuck_s"] * 1000
     is_stuck = stuck_ms and seen.waits_for == 1 and seen.pulse_ms != _NEVER and now_ms - seen.pulse_ms >= stuck_ms

@@ -21,7 +21,8 @@ class ChangeGate:
 
     def is_due(self, values, now_ms):
         """Whether these values (integers, None where there is none) should be reported now."""
-        if self.values is None or now_ms - self._at_ms >= self._heartbeat_ms:
+        # A clock that began anew says that the last report is yet to come: it is too long ago to know.
+        if self.values is None or not 0 <= now_ms - self._at_ms < self._heartbeat_ms:
             return True
         for place in range(len(values)):
             value, before = values[place], self.values[place]

@@ -37,9 +37,10 @@ class SelfHeating:
 class Plausible:
     """Judges a sensor's readings: within what it can measure, and not for ever the same."""
 
-    def __init__(self, limits):
-        """`limits`: (least, most) of each value."""
+    def __init__(self, limits, may_stay=False):
+        """`limits`: (least, most) of each value. `may_stay`: they may be the same for ever, as light is in the dark."""
         self._limits = limits
+        self._may_stay = may_stay
         self._before = None
         self._same = 0
 
@@ -49,7 +50,7 @@ class Plausible:
             least, most = self._limits[place]
             if not least <= values[place] <= most:
                 return "a value that it cannot measure"
-        if values == self._before:
+        if values == self._before and not self._may_stay:
             self._same += 1
         else:
             self._same = 0

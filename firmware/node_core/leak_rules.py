@@ -6,7 +6,8 @@ Theory of operation
 -------------------
 A household, a school, a fountain at night: each has hours without water. A leak has none. Readings may come every
 minute or every hour, late, twice, or not at all for days; everything works on their time stamps. The time between readings is cut into
-slices of about an hour. A slice is quiet where less than the normal flow (0, or what `accept` was told) plus `leak_ml_h` ran.
+slices of about an hour. A slice is quiet where less than the normal flow (0, or what `accept` was told) plus `leak_ml_h` ran. A pause of
+a slice's length without a step of the meter is quiet wherever it lies, and so is a calm night.
 
   no_zero_hour   No slice was quiet for `leak_h` hours. A slice that is too long to show a quiet hour (no reading for `_GAP_S`) counts
                  as `_GAP_CREDIT_S` at most: silence proves little, but breaks nothing.
@@ -14,7 +15,7 @@ slices of about an hour. A slice is quiet where less than the normal flow (0, or
                  than the normal flow plus `night_ml_h` ran in `nights` nights one after another. Finds what is too small for the
                  first rule; takes longer.
   leak_grew      A leak is known, and for `leak_h` hours no slice was below its smallest flow since then plus `leak_ml_h`.
-  burst          `burst_ml_h` or more on the average of `burst_s`.
+  burst          `burst_ml_h` or more on the average of `burst_s`, and `_BURST_STEPS` steps of the meter.
 
 A leak's alarm ends after two clean nights: `_CLEAN_S` of readings without a stretch of flow of `_DIRTY_S`. A burst's ends
 `_CLEAN_S` after the last one, so what recurs daily is one alarm. So an alarm of one name begins every other day at most.
@@ -25,7 +26,8 @@ when the next one goes on from there, and then its leap counts as no water; jump
 older than the last one is left out.
 
 Limits: use that never pauses for an hour is a leak to these rules; `accept` makes the present flow the normal one. Pulses coarser than
-`leak_ml_h` in an hour lengthen the slices (`resolution_ml`), and so the pause that is needed. Figures: docs/family-meters.md.
+`leak_ml_h` in an hour lengthen the slices (`resolution_ml`), and so the pause that is needed. Where two slices are longer than `leak_h`
+(`is_too_coarse`) no pause can be told from a leak: only bursts are looked for. Figures: docs/family-meters.md.
 """
 
 import struct
@@ -44,8 +46,9 @@ _NIGHT_S = 10_800
 _DIRTY_S = 72_000
 _CLEAN_S = 172_800
 _BACK_ML = 20_000
-_FORM = "<BBBBBqiiiiiiiiiiqqqqqq10i10i"
-_VERSION = 1
+_BURST_STEPS = 3
+_FORM = "<BBBBBqiiiiiiiiiiqqqqqqq10i10i"
+_VERSION = 2
 _PAIRS_KEPT = 5
 _NONE = -1
 
@@ -103,6 +106,7 @@ class LeakRules:
         left_out: readings that were not believed, or came too late.
         leaps: resets and jumps that were believed after all.
         is_implausible: the last reading was left out because the meter cannot have done that.
+        is_too_coarse: the meter's steps are too large to look for leaks.
     """
 
     def __init__(
@@ -126,6 +130,8 @@ class LeakRules:
         self._resolution_ml = resolution_ml
         # A leak of `leak_ml_h` shows in each slice, as one step of the meter or more.
         self._slice_s = max(_HOUR_S, resolution_ml * _HOUR_S // max(1, leak_ml_h))
+        self._night_pause_s = max(_NIGHT_S, resolution_ml * _HOUR_S // max(1, night_ml_h))
+        self.is_too_coarse = 2 * resolution_ml > leak_ml_h * leak_h
         self.alarms = self.rule = self.left_out = self.leaps = self.consumed_ml = 0
         self.flow_ml_h = self.night_ml_h = None
         self.is_implausible = False
@@ -138,6 +144,7 @@ class LeakRules:
         self._last_s = None
         self._top_ml = self._said_ml = 0  # the highest total, and the last one
         self._slice_from_s = self._slice_from_ml = 0
+        self._step_s = 0  # when the total has last risen
         self._anchors = []  # (time, total) of the burst's window, a third of it apart
         self._leap = None  # (time, total) of a reading that is not believed yet
         self._leaps_in_a_row = 0
@@ -166,13 +173,30 @@ class LeakRules:
         self.consumed_ml += gained_ml
         self.flow_ml_h = gained_ml * _HOUR_S // span_s
         self._watch_burst(now_s, span_s)
+        if not self.is_too_coarse:
+            self._watch_leak(now_s, span_s, gained_ml)
+        return self.alarms != before
+
+    def _watch_leak(self, now_s, span_s, gained_ml):
+        pause_s = 0 if gained_ml else now_s - self._step_s
+        if gained_ml:
+            before_s = now_s - span_s
+            if (
+                before_s - self._step_s >= self._slice_s and before_s > self._slice_from_s
+            ):  # none of the pause counts as flow
+                self._take_slice(before_s - self._slice_from_s, 0, True)
+                self._slice_from_s = before_s
+                self._slice_from_ml = self._top_ml - gained_ml
+            self._step_s = now_s
+        if pause_s >= self._night_pause_s:
+            self._calm_ml_h = 0
         slice_s = now_s - self._slice_from_s
+        is_pause = pause_s >= self._slice_s > pause_s - span_s  # now it is long enough
         # A row of half a slice or more is a slice of its own: the next one would make it too long.
-        if slice_s >= self._slice_s - min(self._slice_s // 2, span_s // 2):
-            self._take_slice(slice_s, self._top_ml - self._slice_from_ml)
+        if is_pause or slice_s >= self._slice_s - min(self._slice_s // 2, span_s // 2):
+            self._take_slice(slice_s, self._top_ml - self._slice_from_ml, is_pause)
             self._slice_from_s = now_s
             self._slice_from_ml = self._top_ml
-        return self.alarms != before
 
     def _take_leap(self, now_s, total_ml):
         """A reading that cannot be so, unless the next one goes on from it; three in a row upwards: water runs as it never should."""
@@ -219,7 +243,7 @@ class LeakRules:
             _FORM, _VERSION, self.alarms, self.rule, self._bad_nights, self._leaps_in_a_row, self.consumed_ml,
             self._run_s, self._run_min_ml_h, self._grew_s, self._clean_s, self._day_s,
             self._calm_ml_h, night, self._known_ml_h, self._normal_ml_h, self._burst_left_s,
-            last_s, self._top_ml, self._slice_from_s, self._slice_from_ml, *leap, *pairs,
+            last_s, self._top_ml, self._slice_from_s, self._slice_from_ml, self._step_s, *leap, *pairs,
         )  # fmt: skip
 
     def load(self, data, goes_on=False):
@@ -235,12 +259,12 @@ class LeakRules:
             _, self.alarms, self.rule, self._bad_nights, leaps_in_a_row, self.consumed_ml,
             self._run_s, self._run_min_ml_h, self._grew_s, self._clean_s, self._day_s,
             self._calm_ml_h, night, self._known_ml_h, self._normal_ml_h, self._burst_left_s,
-            last_s, top_ml, from_s, from_ml, leap_s, leap_ml, *pairs,
+            last_s, top_ml, from_s, from_ml, step_s, leap_s, leap_ml, *pairs,
         ) = struct.unpack(_FORM, data)  # fmt: skip
         self.night_ml_h = None if night == _NONE else night
         if goes_on and last_s != _NONE:
             self._start(last_s, top_ml)
-            self._slice_from_s, self._slice_from_ml = from_s, from_ml
+            self._slice_from_s, self._slice_from_ml, self._step_s = from_s, from_ml, step_s
             self._slices = _unpacked(pairs[: 2 * _PAIRS_KEPT])
             self._anchors = [(last_s + 1 - span_s, top_ml - ml) for span_s, ml in _unpacked(pairs[2 * _PAIRS_KEPT :])]
             if leap_s != _NONE:
@@ -249,7 +273,7 @@ class LeakRules:
         return True
 
     def _start(self, now_s, total_ml):
-        self._last_s = self._slice_from_s = now_s
+        self._last_s = self._slice_from_s = self._step_s = now_s
         self._top_ml = self._said_ml = self._slice_from_ml = total_ml
         self._anchors = [(now_s, total_ml)]
 
@@ -258,8 +282,9 @@ class LeakRules:
         gained_ml = total_ml - from_ml
         return span_s > 0 and -_BACK_ML <= gained_ml <= self._q4_ml_h * span_s // _HOUR_S + 2 * self._resolution_ml
 
-    def _take_slice(self, slice_s, ml):
-        flow = ml * _HOUR_S // slice_s
+    def _take_slice(self, slice_s, ml, is_pause):
+        flow = 0 if is_pause else ml * _HOUR_S // slice_s
+        pause_s = self._last_s - self._step_s  # may become long enough
         is_gap = slice_s > max(_GAP_S, 2 * self._slice_s)
         credit_s = min(slice_s, _GAP_CREDIT_S) if is_gap else slice_s
         if flow < self._normal_ml_h + self._leak_ml_h:
@@ -279,9 +304,9 @@ class LeakRules:
             if not is_gap:  # a leak that has become smaller can grow from there
                 self._known_ml_h = min(self._known_ml_h, flow)
             self._watch_known(flow, credit_s)
-        elif self._run_s >= self._leak_s or self._bad_nights >= self._nights:
+        elif self._run_s - pause_s >= self._leak_s or self._bad_nights >= self._nights:
             self.alarms |= LEAK
-            self.rule = 1 if self._run_s >= self._leak_s else 2
+            self.rule = 1 if self._run_s - pause_s >= self._leak_s else 2
             smallest = flow if self._run_min_ml_h < 0 else self._run_min_ml_h
             self._known_ml_h = max(smallest, self.night_ml_h or 0, self._leak_ml_h)
             self._grew_s = self._clean_s = 0
@@ -325,7 +350,9 @@ class LeakRules:
             anchors.pop(0)
         self._burst_left_s = max(0, self._burst_left_s - span_s)
         window_s = now_s - anchors[0][0]
-        if window_s >= self._burst_s and (self._top_ml - anchors[0][1]) * _HOUR_S >= self._burst_ml_h * window_s:
+        ran_ml = self._top_ml - anchors[0][1]
+        is_much = ran_ml >= _BURST_STEPS * self._resolution_ml and ran_ml * _HOUR_S >= self._burst_ml_h * window_s
+        if window_s >= self._burst_s and is_much:
             self._burst_left_s = _CLEAN_S
             self.alarms |= BURST
         elif not self._burst_left_s:

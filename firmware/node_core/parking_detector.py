@@ -1,234 +1,639 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""Is a car above the sensor? Three axes of field and a temperature in, free, occupied or unknown out. Pure and causal.
+"""Is a vehicle above the sensor? Three axes of field and a temperature in, free, occupied or unknown out. Pure and causal.
+
+Interface
+---------
+ParkingDetector(weakest_nt=1500, occupied_s_max=604_800)
+    weakest_nt: a vehicle bends the field by this at least; steps below it are neighbours and weather, at twice it vehicles.
+    occupied_s_max: an occupation of this length is more likely a change for good (steel laid, node moved).
+update(field_nt, temperature_cdeg, at_ms) -> True where `state` changed
+    field_nt: three integers. temperature_cdeg: integer or None (absent or broken). at_ms: time of the sample in ms, any
+    zero; samples may be 0.1 s or days apart. ValueError where it goes back: nothing has changed then.
+state           UNKNOWN | FREE | OCCUPIED, as of the latest update; WORDS[state] in English
+deviation_nt    length of (field - expected empty field) of the latest judged sample, integer; None before the first
+is_still        False while the field moves in a stream of samples (a vehicle manoeuvres); such samples are not judged
+confidence_pct() 0..100: how sure the detector is of `state`; 0 while unknown
+is_empty(field_nt, temperature_cdeg, at_ms)   re-zero: somebody sees the stall empty, now. The state becomes free.
+dump() -> bytes (<= 250), or None before the first sample; load(data) -> False where they are not a dump of this version.
+    After load the state is what it was. Where the next at_ms lies before the dump's (a clock that began anew), the
+    time between counts as some hours.
+self_test() -> "" or a reason: "field stuck", "field implausible", "field noisy", "temperature missing"
 
 Theory of operation
 -------------------
-A car bends the earth's field by micro-teslas, temperature moves the sensor's reading by as much over a day. So the field of
-the empty stall is kept per axis as a line over temperature, `baseline + slope * (T - T_reference)`, by recursive least squares
-with forgetting, learnt only while the stall is free, still, and near the line: a parked car teaches nothing.
+A vehicle bends the earth's field by micro-teslas, and temperature moves the reading of the empty stall by as much in a day.
+No threshold tells them apart, and a tracker that once takes a parked car for the empty stall is wrong for weeks. So up to
+`_KEPT` explanations of everything seen so far run side by side, each with its weight (log probability, the best is 0):
 
-  gate        Only a still field is judged: the last `WINDOW` samples stay within `still_nt` on each axis. While
-              the field moves (a car manoeuvres, the neighbour leaves) the state stays as it is.
-  hysteresis  Deviation = length of (field - line). Above `enter_nt` the stall becomes occupied, below `leave_nt` free; between, nothing
-              changes. Three axes, not the magnitude alone: a car can leave |B| as it was.
-  unknown     A node that boots knows no line, and a car may stand on it. It then collects the still levels that it sees; the empty
-              stall is the level that comes back (to `leave_nt`), because two cars never bend the field in the same way. Until then the
-              answer is unknown. An installer who sees the empty stall says so with `is_empty`, and a saved line (`dump`)
-              is believed again after a restart.
-  escape      Occupied for `occupied_s_max` means that more likely something changed for good (the node was moved, steel
-              was laid): the state becomes unknown and levels are collected anew.
+    free:      field = empty + slope * temperature + wander
+    occupied:  field = level + slope * temperature + wander,   level - empty = the vehicle
 
-Limits: a car that leaves during a restart and one that comes meanwhile are told apart only by the saved line. A neighbour's
-car that bends the field by more than `enter_nt` here counts as ours. Fields in nT, temperature in hundredths of a kelvin (relative is enough), times in ms.
+Each explanation tracks empty, slope, wander and level by a Kalman filter, with one covariance for all three axes in units of
+the noise that this bay has shown. Slope and wander are seen under a car as well as without; `empty` is seen only without one.
+A sample that an explanation did not expect lets it branch:
+
+    Case 1  stays: the wander has moved more than usual, as when the neighbour comes
+    Case 2  free -> occupied: a vehicle of unknown direction, its size as learnt from this bay
+    Case 3  occupied -> free: only what `empty` foretold fits well
+    Case 4  occupied -> occupied: another vehicle, or this one still manoeuvring
+    Case 5  one bad sample, forgotten
+    Case 6  the empty field itself has changed for good: node lifted, steel laid (very rarely)
+
+Why this heals: cars never bend the field alike, the empty stall comes back to the same field. An explanation that knows the
+empty field foretells each return and gains some 10 nats; one that took a car, or the old place, for the empty stall never
+foretells anything and dies after two or three visits. The first sample starts with both explanations, free and occupied; the state
+is unknown until one has won or `_UNDECIDED_MS` have passed, then the better guess, with little confidence.
+
+  dense     In a stream (`_WINDOW` samples within 10 s) only a field at rest is judged, and at most once a minute while
+            nothing changes. A lone sample, a heartbeat, is judged at once: there is nothing to wait for.
+  scale     The noise follows the bay (a quantile of what was not foretold), the vehicles' size follows its visits.
+  escape    After half of occupied_s_max an occupation loses weight until "changed for good" is the better explanation.
+
+Limits: a neighbour that bends the field here as much as a weak vehicle counts as one, and a weaker vehicle is not seen. What
+was proved: docs/parking-detector.md. Inside, fields are in uT, temperatures in 10 K, times in hours.
 """
 
 import struct
+from array import array
+from math import exp, log, sqrt
+
+try:
+    from micropython import const
+except ImportError:  # CPython
+    const = int  # type: ignore
+
 
 UNKNOWN = 0
 FREE = 1
 OCCUPIED = 2
 WORDS = ("unknown", "free", "occupied")
 
-WINDOW = 4  # samples that have to agree
-_LEARN_MS = 30_000  # how often a free stall teaches the line
-_FORGET = 0.999  # per lesson: half is forgotten after 6 hours
-_TRUST_MAX = 50.0  # bound of the covariance, so that a night without change does not make the next lesson wild
-_SLOPE_SCALE = 10.0  # kelvin; keeps both unknowns of similar size
-_LEVELS_MAX = 6
-_DUMP = "<BIi6f"
-_DUMP_VERSION = 1
+# An explanation is an array of floats.
+_WEIGHT = const(0)
+_TAKEN = const(1)  # 1 while a vehicle is there
+_EMPTY = const(2)  # three axes each
+_SLOPE = const(5)
+_WANDER = const(8)
+_LEVEL = const(11)
+_COV = const(14)  # ee es ew el ss sw sl ww wl ll
+_AGE = const(24)  # hours in this state
+_BAD = const(25)  # bad samples in a row
+_PRIOR = const(26)  # what the vehicle's size has added to the weight
+_LENGTH = const(27)
+
+# How many, how often, how much. Chosen on simulated bays (docs/parking-detector.md); a factor of 1.5 to either side changes little.
+_KEPT = const(5)
+_DUMPED = const(4)
+_FORGOTTEN = -25.0  # nats
+_NOISE = 0.3  # variance of a measurement, in units of the noise squared
+_WANDER_VAR = 6.0
+_WANDER_H = 3.0  # the wander's memory
+_LAG_H = 0.3  # the field follows the thermometer so late; also smooths coarse steps
+_EMPTY_DRIFT = 0.25 / 24  # variance an hour
+_SLOPE_DRIFT = 0.3 / 24
+_SLOPE_FIRST_UT = 10.0  # for 10 K
+_SURPRISE = 6.0  # squared distance from which an explanation branches
+_CHANGE_H = 2.5  # mean time of a state
+_CHANGE_MIN = 0.04  # a sample is often sent because something changed
+_LOG_SWAP = -3.7  # the same for one vehicle after another
+_LOG_SETTLE = -2.0  # a vehicle that came within _SETTLE_H moves again
+_SETTLE_H = 0.033
+_LOG_BAD = -6.0
+_LOG_RESET = -18.0
+_FAR_UT = 25.0  # scale of bad samples and of new places
+_SPREAD = 0.9  # of the logarithm of vehicles' sizes
+_FIRST_FREE = 0.75  # who installs a node mostly sees the stall
+_UNKNOWN_VAR = 1e4
+_LIFTED_UT = 400.0
+
+_WINDOW = const(4)
+_STREAM_MS = const(10_000)
+_QUIET_MS = const(60_000)
+_UNDECIDED_MS = const(7_200_000)
+_STUCK_MS = const(86_400_000)
+_HEAD = "<BBqiihHHHHHHB"
+_EACH = "<HBH12h4H6h"
+_VERSION = 2
 
 
-class Line:
-    """Three fields as straight lines over temperature, learnt by recursive least squares."""
+def _gains(h, t, taken):
+    """Covariance of the four unknowns with the expected field, and the variance of that."""
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 = h[_COV : _COV + 10]
+    if taken:
+        g0 = c3 + t * c1 + c2
+        g3 = c9 + t * c6 + c8
+    else:
+        g0 = c0 + t * c1 + c2
+        g3 = c3 + t * c6 + c8
+    g1 = (c6 if taken else c1) + t * c4 + c5
+    g2 = (c8 if taken else c2) + t * c5 + c7
+    return (g0, g1, g2, g3, max(0.0, (g3 if taken else g0) + t * g1 + g2))
 
-    def __init__(self, field_nt, temperature_cdeg):
-        self.reference_cdeg = temperature_cdeg
-        self.base = [float(value) for value in field_nt]
-        self.slope = [0.0, 0.0, 0.0]  # nT per _SLOPE_SCALE kelvin
-        self._p00, self._p01, self._p11 = 1.0, 0.0, 1.0
 
-    def _warmth(self, temperature_cdeg):
-        return (temperature_cdeg - self.reference_cdeg) / (100.0 * _SLOPE_SCALE)
+def _away(h, z, t, place):
+    """Field minus what is expected with the stall at `place` (_EMPTY or _LEVEL)."""
+    t0 = h[_SLOPE] * t + h[_WANDER]
+    t1 = h[_SLOPE + 1] * t + h[_WANDER + 1]
+    t2 = h[_SLOPE + 2] * t + h[_WANDER + 2]
+    return (z[0] - h[place] - t0, z[1] - h[place + 1] - t1, z[2] - h[place + 2] - t2)
 
-    def expected(self, temperature_cdeg):
-        warmth = self._warmth(temperature_cdeg)
-        return [base + slope * warmth for base, slope in zip(self.base, self.slope)]
 
-    def deviation_nt(self, field_nt, temperature_cdeg):
-        total = 0.0
-        for value, expected in zip(field_nt, self.expected(temperature_cdeg)):
-            total += (value - expected) ** 2
-        return total**0.5
+def _length2(v):
+    return v[0] * v[0] + v[1] * v[1] + v[2] * v[2]
 
-    def learn(self, field_nt, temperature_cdeg):
-        warmth = self._warmth(temperature_cdeg)
-        gain_0 = self._p00 + self._p01 * warmth
-        gain_1 = self._p01 + self._p11 * warmth
-        scale = _FORGET + gain_0 + gain_1 * warmth
-        gain_0 /= scale
-        gain_1 /= scale
-        expected = self.expected(temperature_cdeg)
-        for axis in range(3):
-            error = field_nt[axis] - expected[axis]
-            self.base[axis] += gain_0 * error
-            self.slope[axis] += gain_1 * error
-        row_0, row_1 = self._p00 + warmth * self._p01, self._p01 + warmth * self._p11
-        self._p00 = min(_TRUST_MAX, (self._p00 - gain_0 * row_0) / _FORGET)
-        self._p11 = min(_TRUST_MAX, (self._p11 - gain_1 * row_1) / _FORGET)
-        self._p01 = (self._p01 - gain_0 * row_1) / _FORGET
-        limit = (self._p00 * self._p11) ** 0.5
-        self._p01 = max(-limit, min(limit, self._p01))
+
+def _likely(d2, variance):
+    """Log density but for a constant: heavy tails, 5 degrees of freedom, three axes."""
+    return -2.62 - 4.0 * log(1 + d2 / (5 * variance)) - 1.5 * log(variance)
+
+
+def _shrink(h, gains, variance):
+    g0, g1, g2, g3, _ = gains
+    k0, k1, k2, k3 = g0 / variance, g1 / variance, g2 / variance, g3 / variance
+    h[_COV] -= g0 * k0
+    h[_COV + 1] -= g0 * k1
+    h[_COV + 2] -= g0 * k2
+    h[_COV + 3] -= g0 * k3
+    h[_COV + 4] -= g1 * k1
+    h[_COV + 5] -= g1 * k2
+    h[_COV + 6] -= g1 * k3
+    h[_COV + 7] -= g2 * k2
+    h[_COV + 8] -= g2 * k3
+    h[_COV + 9] -= g3 * k3
+    for place in (_COV, _COV + 4, _COV + 7, _COV + 9):  # single precision could make them negative
+        if h[place] < 1e-4:
+            h[place] = 1e-4
+
+
+def _correct(h, away, gains, variance):
+    for axis in (0, 1, 2):
+        part = away[axis] / variance
+        h[_EMPTY + axis] += gains[0] * part
+        h[_SLOPE + axis] += gains[1] * part
+        h[_WANDER + axis] += gains[2] * part
+        h[_LEVEL + axis] += gains[3] * part
+    _shrink(h, gains, variance)
+
+
+def _unlink(h, places):
+    for place in places:
+        h[_COV + place] = 0.0
 
 
 class ParkingDetector:
-    def __init__(self, enter_nt=3000, leave_nt=1800, still_nt=800, occupied_s_max=345_600):
-        if not 0 < leave_nt < enter_nt:
-            raise ValueError("leave_nt has to lie between 0 and enter_nt")
-        self.enter_nt = enter_nt
-        self.leave_nt = leave_nt
-        self.still_nt = still_nt
-        self._occupied_ms_max = occupied_s_max * 1000
+    def __init__(self, weakest_nt=1500, occupied_s_max=604_800):
+        if weakest_nt <= 0 or occupied_s_max <= 0:
+            raise ValueError("weakest_nt and occupied_s_max have to be above 0")
+        self._weakest = weakest_nt / 1000.0
+        self._escape_h = occupied_s_max / 7200.0
+        self._explanations = []
+        self._noise = [0.3, 0.3, 0.3]  # uT
+        self._size = 2.3  # logarithm of the usual vehicle, uT
+        self._zero_cdeg = None  # temperatures count from the first
+        self._cdeg = 0
+        self._t = 0.0
+        self._step = 0.0  # of the thermometer
+        self._last_ms = self._judged_ms = None
+        self._known_ms = 0  # when a best guess is due
         self._window = []
-        self._line = None
-        self._levels = []  # still levels seen while the line is unknown: [field, temperature, visits]
-        self._level = None  # the one that we stand at
-        self._since_ms = 0
-        self._learnt_ms = None
+        self._judged = (0.0, 0.0, 0.0)
+        self._taken = 0.0  # probability
+        self._is_loaded = False
+        self._has_temperature = True
+        self._same = None
+        self._same_ms = self._same_count = 0
         self.state = UNKNOWN
-        self.deviation_nt = None  # from the line, of the latest still sample
+        self.deviation_nt = None
         self.is_still = False
 
     def is_empty(self, field_nt, temperature_cdeg, at_ms):
         """Somebody looks at the stall and says: empty, now."""
-        self._line = Line(field_nt, temperature_cdeg)
-        self._enter(FREE, at_ms)
+        z = self._begin(field_nt, temperature_cdeg, at_ms)
+        h = self._new(z)
+        if self._explanations:
+            best = self._explanations[0]
+            h[_SLOPE : _SLOPE + 3] = best[_SLOPE : _SLOPE + 3]
+            h[_COV + 4] = best[_COV + 4]
+        self._rebase(h, z)
+        self._explanations = [h]
+        self._known_ms = at_ms
+        self._window = []
+        self._taken = 0.0
+        self.deviation_nt = 0
+        self.state = FREE
 
     def update(self, field_nt, temperature_cdeg, at_ms):
-        """One sample; True where the state changed.
-
-        Args:
-            field_nt: three integers. temperature_cdeg: the sensor's own, relative is enough.
-            at_ms: time of the sample, rising.
-        """
+        """One sample; True where the state changed. See the module's text."""
         before = self.state
-        self._window.append(field_nt)
-        if len(self._window) > WINDOW:
-            self._window.pop(0)
-        field = self._still_field()
-        self.is_still = field is not None
-        if field is not None:
-            if self._line is None:
-                self._look_for_line(field, temperature_cdeg, at_ms)
-            else:
-                self._judge(field, temperature_cdeg, at_ms)
+        if self._last_ms is not None and at_ms < self._last_ms and not self._is_loaded:
+            raise ValueError("time goes back")
+        self._watch(field_nt, at_ms)
+        window = self._window
+        is_stream = len(window) == _WINDOW and 0 <= at_ms - window[0][0] <= _STREAM_MS
+        if is_stream and at_ms - window[-1][0] < 700:
+            return False  # more often than needed
+        window.append((at_ms, field_nt))
+        if len(window) > _WINDOW:
+            window.pop(0)
+        if is_stream:
+            field_nt = self._resting()
+            self.is_still = field_nt is not None
+            if field_nt is None:
+                return False
+            if 0 <= at_ms - self._judged_ms < _QUIET_MS:
+                limit = max(0.3, 2 * max(self._noise))
+                for axis in (0, 1, 2):
+                    if abs(field_nt[axis] / 1000.0 - self._judged[axis]) > limit:
+                        break
+                else:
+                    return False
+        self.is_still = True
+        last_ms = self._last_ms
+        t_before = self._t
+        z = self._begin(field_nt, temperature_cdeg, at_ms)
+        if not self._explanations:
+            self._first(z, at_ms)
+        else:
+            if at_ms < last_ms:  # the clock began anew
+                self._known_ms += at_ms - last_ms
+            hours = 6.0 if at_ms < last_ms else (at_ms - last_ms) / 3.6e6
+            self._t = t_before + (self._t - t_before) * (1 - exp(-hours / _LAG_H))
+            self._judge(z, hours, self._t - t_before)
+        self._decide(z, at_ms)
         return self.state != before
 
-    def _still_field(self):
+    def _watch(self, field_nt, at_ms):
+        field_nt = tuple(field_nt)
+        if field_nt != self._same or at_ms < self._same_ms:
+            self._same = field_nt
+            self._same_ms = at_ms
+            self._same_count = 0
+        self._same_count += 1
+
+    def _resting(self):
         """Mean of the window, or None while the field moves."""
-        if len(self._window) < WINDOW:
-            return None
+        limit = max(800, 6000 * max(self._noise))
         mean = []
-        for axis in range(3):
-            values = [field[axis] for field in self._window]
-            if max(values) - min(values) > self.still_nt:
+        for axis in (0, 1, 2):
+            values = [each[1][axis] for each in self._window]
+            if max(values) - min(values) > limit:
                 return None
-            mean.append(sum(values) / WINDOW)
+            mean.append(sum(values) // _WINDOW)
         return mean
 
-    def _judge(self, field, temperature_cdeg, at_ms):
-        deviation = self._line.deviation_nt(field, temperature_cdeg)
-        self.deviation_nt = int(deviation)
-        if deviation >= self.enter_nt:
-            if self.state != OCCUPIED:
-                self._enter(OCCUPIED, at_ms)
-        elif deviation <= self.leave_nt:
-            if self.state != FREE:
-                self._enter(FREE, at_ms)
-        if self.state == FREE and deviation <= self.leave_nt:
-            if self._learnt_ms is None or at_ms - self._learnt_ms >= _LEARN_MS:
-                self._learnt_ms = at_ms
-                self._line.learn(field, temperature_cdeg)
-        elif self.state == OCCUPIED and at_ms - self._since_ms >= self._occupied_ms_max:
-            self._forget(field, temperature_cdeg, at_ms)
+    def _begin(self, field_nt, temperature_cdeg, at_ms):
+        self._has_temperature = temperature_cdeg is not None
+        if temperature_cdeg is None:
+            temperature_cdeg = self._cdeg
+        elif self._zero_cdeg is None:
+            self._zero_cdeg = self._cdeg = temperature_cdeg
+        step = abs(temperature_cdeg - self._cdeg) / 1000.0
+        if step and (not self._step or step < self._step):
+            self._step = step
+        self._cdeg = temperature_cdeg
+        self._t = (temperature_cdeg - (self._zero_cdeg or 0)) / 1000.0
+        self._last_ms = self._judged_ms = at_ms
+        self._is_loaded = False
+        self._judged = (field_nt[0] / 1000.0, field_nt[1] / 1000.0, field_nt[2] / 1000.0)
+        noise = self._noise
+        self._unit = (noise[0] * noise[1] * noise[2]) ** (1 / 3)
+        return self._judged
 
-    def _forget(self, field, temperature_cdeg, at_ms):
-        """Case escape: the line is no longer believed, but its level stays the best candidate."""
-        old = self._line.expected(temperature_cdeg)
-        self._line = None
-        self.deviation_nt = None
-        self._levels = [[old, temperature_cdeg, 1], [field, temperature_cdeg, 1]]
-        self._level = self._levels[1]
-        self._enter(UNKNOWN, at_ms)
+    def _new(self, z):
+        """Free, the field as it is now, the slope unknown."""
+        t = self._t
+        h = array("f", bytes(4 * _LENGTH))
+        for axis in (0, 1, 2):
+            h[_EMPTY + axis] = h[_LEVEL + axis] = z[axis]
+        slope = (_SLOPE_FIRST_UT / self._unit) ** 2
+        h[_COV] = _WANDER_VAR + t * t * slope
+        h[_COV + 1] = -t * slope
+        h[_COV + 4] = slope
+        h[_COV + 7] = 0.1
+        return h
 
-    def _look_for_line(self, field, temperature_cdeg, at_ms):
-        """Case unknown: which still level comes back?"""
-        nearest = None
-        nearest_nt = self.leave_nt
-        for level in self._levels:
-            distance = sum((a - b) ** 2 for a, b in zip(field, level[0])) ** 0.5
-            if distance <= nearest_nt:
-                nearest, nearest_nt = level, distance
-        if nearest is None:
-            if self._level is not None:
-                distance = sum((a - b) ** 2 for a, b in zip(field, self._level[0])) ** 0.5
-                if distance < self.enter_nt:
-                    return  # neither here nor there
-            self._level = [field, temperature_cdeg, 1]
-            self._levels.append(self._level)
-            if len(self._levels) > _LEVELS_MAX:
-                self._levels.pop(0)
+    def _first(self, z, at_ms):
+        self._known_ms = at_ms + _UNDECIDED_MS
+        free = self._new(z)
+        free[_WEIGHT] = log(_FIRST_FREE)
+        taken = self._new(z)
+        taken[_TAKEN] = 1.0
+        for place in (6, 3, 9):  # as with `empty`
+            taken[_COV + place] = taken[_COV + 1] if place == 6 else taken[_COV] - _WANDER_VAR
+        taken[_COV + 9] += _WANDER_VAR
+        taken[_COV] += (15.0 / self._unit) ** 2
+        self._weigh_vehicle(taken)
+        taken[_WEIGHT] = log(1 - _FIRST_FREE)
+        self._explanations = [free, taken]
+
+    def _judge(self, z, hours, warmed):
+        """Foretell, compare, branch, and keep the best."""
+        noise = self._noise
+        unit = self._unit
+        t = self._t
+        fade = exp(-hours / _WANDER_H)
+        change = min(0.5, max(_CHANGE_MIN, hours / _CHANGE_H))
+        log_change, log_stay = log(change), log(1 - change)
+        scale = max(1.0, exp(0.5 * (self._size - 2.3)))  # where vehicles are large, neighbours are as well
+        small = self._weakest * scale / unit
+        wander_var = (_WANDER_VAR + (0.53 * small) ** 2) * (1 - fade * fade)
+        far2 = (_FAR_UT / unit) ** 2
+        density = -log(noise[0]) - log(noise[1]) - log(noise[2])
+        found = []
+        foretold = None
+        best = self._explanations[0]
+        for h in self._explanations:
+            # Foretell.
+            for place in (_WANDER, _WANDER + 1, _WANDER + 2, _COV + 2, _COV + 5, _COV + 8):
+                h[place] *= fade
+            steep = max(abs(h[_SLOPE]) / noise[0], abs(h[_SLOPE + 1]) / noise[1], abs(h[_SLOPE + 2]) / noise[2])
+            late = 0.25 * warmed * min(1.0, 0.5 / (hours + 0.001)) * steep  # the field follows warming late
+            h[_COV + 7] = fade * fade * h[_COV + 7] + wander_var + late * late
+            h[_COV] += _EMPTY_DRIFT * hours
+            h[_COV + 4] += _SLOPE_DRIFT * hours
+            taken = h[_TAKEN] > 0
+            if taken:
+                h[_COV + 3] += _EMPTY_DRIFT * hours
+                h[_COV + 9] += _EMPTY_DRIFT * hours
+            h[_AGE] += hours
+            measured = _NOISE + (0.2 * self._step) ** 2 * (steep * steep + h[_COV + 4])
+            away = _away(h, z, t, _LEVEL if taken else _EMPTY)
+            gains = _gains(h, t, taken)
+            variance = gains[4] + measured
+            n2 = self._noise2(away)
+            weight = h[_WEIGHT]
+            if n2 > _SURPRISE * variance or hours > 1:
+                far = density + _likely(_length2(away) / (unit * unit), far2)
+                other = array("f", h)
+                other[_BAD] = other[_AGE] = 0.0
+                if taken:
+                    # Case 3.
+                    from_empty = _away(h, z, t, _EMPTY)
+                    m2 = self._noise2(from_empty)
+                    gains_e = _gains(h, t, False)
+                    var_e = gains_e[4] + measured
+                    other[_TAKEN] = 0.0
+                    if h[_COV] * unit * unit > 25.0:  # `empty` was never seen: any vehicle's size does
+                        left = self._vehicle(_length2(away), variance)
+                    else:
+                        left = density + _likely(m2, var_e)
+                    other[_WEIGHT] = weight + log_change + left
+                    _correct(other, from_empty, gains_e, var_e)
+                    _unlink(other, (3, 6, 8, 9))
+                    other[_PRIOR] = 0.0
+                    found.append(other)
+                    # Case 4.
+                    other = array("f", h)
+                    other[_BAD] = other[_PRIOR] = 0.0
+                    if h[_AGE] < _SETTLE_H:
+                        other[_WEIGHT] = weight + _LOG_SETTLE
+                    else:
+                        other[_WEIGHT] = weight + log_change + _LOG_SWAP
+                        other[_AGE] = 0.0
+                    self._arrive(other, z, measured)
+                    found.append(other)
+                else:
+                    # Case 2.
+                    other[_TAKEN] = 1.0
+                    other[_WEIGHT] = weight + log_change
+                    self._arrive(other, z, measured)
+                    found.append(other)
+                # Case 5.
+                if h[_BAD] < 2:
+                    other = array("f", h)
+                    other[_BAD] += 1
+                    other[_WEIGHT] = weight + _LOG_BAD + far
+                    found.append(other)
+                # Case 6.
+                other = array("f", h)
+                other[_TAKEN] = other[_AGE] = other[_BAD] = other[_PRIOR] = 0.0
+                other[_WEIGHT] = weight + _LOG_RESET + log(1 + hours / 24) + far
+                self._rebase(other, z)
+                found.append(other)
+            # Case 1.
+            h[_BAD] = 0.0
+            if h is best:
+                foretold = (away, variance)
+            h[_WEIGHT] = weight + log_stay + density + _likely(n2, variance)
+            _correct(h, away, gains, variance)
+            if taken:
+                over_h = h[_AGE] - self._escape_h
+                if over_h > 0:
+                    h[_WEIGHT] -= 12.0 * min(hours, over_h) / self._escape_h
+                self._weigh_vehicle(h)
+            found.append(h)
+        self._keep(found)
+        if foretold and best is self._explanations[0]:
+            self._learn_noise(foretold[0], foretold[1])
+
+    def _noise2(self, v):
+        noise = self._noise
+        x, y, z = v[0] / noise[0], v[1] / noise[1], v[2] / noise[2]
+        return x * x + y * y + z * z
+
+    def _vehicle(self, ut2, variance):
+        """Log density of a vehicle that bends the field by so much, in any direction."""
+        ut2 += variance * self._unit * self._unit
+        weak = 4 * self._weakest * self._weakest * max(1.0, exp(self._size - 2.3)) / ut2
+        size = 0.5 * log(ut2)
+        off = (size - self._size) / _SPREAD
+        return -weak * weak - 3.345 - 3 * size - 0.5 * off * off
+
+    def _weigh_vehicle(self, h):
+        """A vehicle that turns out to be no vehicle loses weight later too."""
+        ut2 = 0.0
+        for axis in (0, 1, 2):
+            part = h[_LEVEL + axis] - h[_EMPTY + axis]
+            ut2 += part * part
+        prior = self._vehicle(ut2, max(0.0, h[_COV] + h[_COV + 9] - 2 * h[_COV + 3]))
+        h[_WEIGHT] += prior - h[_PRIOR]
+        h[_PRIOR] = prior
+
+    def _arrive(self, h, z, measured):
+        t = self._t
+        for axis in (0, 1, 2):
+            h[_LEVEL + axis] = z[axis] - t * h[_SLOPE + axis] - h[_WANDER + axis]
+        _unlink(h, (3, 6, 8))
+        h[_COV + 9] = _UNKNOWN_VAR
+        gains = _gains(h, t, True)
+        _shrink(h, gains, gains[4] + measured)
+        self._weigh_vehicle(h)
+
+    def _rebase(self, h, z):
+        t = self._t
+        for axis in (0, 1, 2):
+            h[_EMPTY + axis] = z[axis] - t * h[_SLOPE + axis]
+            h[_WANDER + axis] = 0.0
+        _unlink(h, (1, 2, 3, 5, 6, 8, 9))
+        h[_COV] = _UNKNOWN_VAR
+        h[_COV + 7] = _WANDER_VAR
+        gains = _gains(h, t, False)
+        _shrink(h, gains, gains[4] + _NOISE)
+
+    def _keep(self, found):
+        """The best, each different from the others."""
+        found.sort(key=lambda h: -h[_WEIGHT])
+        top = found[0][_WEIGHT]
+        kept: list = []
+        for h in found:
+            h[_WEIGHT] -= top
+            if h[_WEIGHT] < _FORGOTTEN:
+                break
+            for other in kept:
+                if other[_TAKEN] == h[_TAKEN] and other[_BAD] == h[_BAD] and self._is_same(other, h):
+                    other[_WEIGHT] += log(1 + exp(h[_WEIGHT] - other[_WEIGHT]))
+                    break
+            else:
+                if len(kept) < _KEPT:
+                    kept.append(h)
+        kept.sort(key=lambda h: -h[_WEIGHT])
+        self._explanations = kept
+
+    def _is_same(self, a, b):
+        """Do both mean the same empty field?"""
+        t = self._t
+        apart = [a[_EMPTY + axis] - b[_EMPTY + axis] + t * (a[_SLOPE + axis] - b[_SLOPE + axis]) for axis in (0, 1, 2)]
+        return self._noise2(apart) < 4 * (_NOISE + min(_gains(a, t, False)[4], _gains(b, t, False)[4]))
+
+    def _learn_noise(self, away, variance):
+        """So that 85 of 100 samples lie within 1.44 deviations."""
+        limit = 1.44 * sqrt(variance)
+        noise = self._noise
+        for axis in (0, 1, 2):
+            factor = 1.0255 if abs(away[axis]) > limit * noise[axis] else 0.9955
+            noise[axis] = min(5.0, max(0.1, noise[axis] * factor))
+
+    def _decide(self, z, at_ms):
+        total = taken = 0.0
+        for h in self._explanations:
+            share = exp(h[_WEIGHT])
+            total += share
+            if h[_TAKEN]:
+                taken += share
+        taken = self._taken = taken / total
+        away = sqrt(_length2(_away(self._explanations[0], z, self._t, _EMPTY)))
+        self.deviation_nt = int(away * 1000)
+        state = self.state
+        if state == UNKNOWN and at_ms < self._known_ms and 0.05 < taken < 0.95:
             return
-        if nearest is self._level:
-            nearest[0] = field  # temperature moves it while we stand there
-            nearest[1] = temperature_cdeg
-            return
-        self._level = nearest
-        nearest[0] = field
-        nearest[1] = temperature_cdeg
-        nearest[2] += 1
-        if nearest[2] >= 2:
-            self._line = Line(field, temperature_cdeg)
-            self._levels = []
-            self._level = None
-            self.deviation_nt = 0
-            self._enter(FREE, at_ms)
-
-    def _enter(self, state, at_ms):
-        self.state = state
-        self._since_ms = at_ms
+        self.state = OCCUPIED if taken > 0.5 else FREE
+        if self.state == OCCUPIED:
+            if state == FREE:
+                self._size += 0.05 * (log(max(0.5, away)) - self._size)
+                self._size = min(4.8, max(1.6, self._size))
+            if away > _LIFTED_UT and self._explanations[0][_AGE] < 1:
+                self.state = UNKNOWN  # hardly a vehicle: somebody moves the node
 
     def confidence_pct(self):
-        """How far the latest still sample is from the threshold that would change the state; 0 while unknown."""
-        if self.state == UNKNOWN or self.deviation_nt is None:
+        """How much more likely the state is than its opposite; 0 while unknown."""
+        if self.state == UNKNOWN:
             return 0
-        if self.state == OCCUPIED:
-            margin = (self.deviation_nt - self.leave_nt) * 100 // (2 * self.enter_nt)
-        else:
-            margin = (self.enter_nt - self.deviation_nt) * 100 // self.enter_nt
-        return max(0, min(100, margin))
+        return int(100 * abs(2 * self._taken - 1) + 0.5)
+
+    def self_test(self):
+        """ "" where nothing speaks against the sensor, else the reason."""
+        if self._same is None:
+            return ""
+        if self._same_count > 100 and self._judged_ms - self._same_ms > _STUCK_MS:
+            return "field stuck"
+        if not 1.0 < _length2(self._judged) < 4e6:
+            return "field implausible"
+        if min(self._noise) > 3.0:
+            return "field noisy"
+        return "" if self._has_temperature else "temperature missing"
 
     def dump(self):
-        """The line as bytes to keep over a restart, or None where there is none."""
-        if self._line is None:
+        """The best explanations as bytes to keep over sleep and power cuts, or None where there are none."""
+        if not self._explanations:
             return None
-        line = self._line
-        return struct.pack(
-            _DUMP, _DUMP_VERSION, self.enter_nt, line.reference_cdeg, *(list(line.base) + list(line.slope))
+        noise = [int(each * 10000) for each in self._noise]
+        zero = -(1 << 31) if self._zero_cdeg is None else self._zero_cdeg
+        undecided_s = max(0, min(65535, (self._known_ms - self._judged_ms) // 1000))
+        data = struct.pack(
+            _HEAD,
+            _VERSION,
+            self.state,
+            self._judged_ms,
+            zero,
+            self._cdeg,
+            _short(self._t * 1000),
+            noise[0],
+            noise[1],
+            noise[2],
+            int(self._size * 1000),
+            min(65535, int(self._step * 10000)),
+            undecided_s,
+            min(_DUMPED, len(self._explanations)),
         )
+        for h in self._explanations[:_DUMPED]:
+            behind = self._explanations[0][_WEIGHT] - h[_WEIGHT]
+            parts = [max(0, int(behind * 1000)), int(h[_TAKEN]) + 2 * int(h[_BAD]), min(65535, int(h[_AGE] * 10))]
+            for place in range(_EMPTY, _COV):
+                parts.append(_short(h[place] * 62.5))
+            deviations = [sqrt(max(1e-8, h[_COV + place])) for place in (0, 4, 7, 9)]
+            for each in deviations:
+                parts.append(int(2000 * (log(each) + 10)))
+            place = 0
+            for row in range(4):
+                for column in range(row, 4):
+                    if row != column:
+                        parts.append(_short(h[_COV + place] / (deviations[row] * deviations[column]) * 32760))
+                    place += 1
+            data += struct.pack(_EACH, *parts)
+        return data + bytes((sum(data) & 255,))
 
     def load(self, data):
-        """Believe a saved line; the state stays unknown until the first still sample. False where the bytes are not one."""
-        if len(data) != struct.calcsize(_DUMP):
+        """Go on from a dump. False, and nothing changed, where the bytes are not one."""
+        head, each = struct.calcsize(_HEAD), struct.calcsize(_EACH)
+        count = (len(data) - head - 1) // each
+        if not 1 <= count <= _DUMPED or len(data) != head + count * each + 1 or sum(data[:-1]) & 255 != data[-1]:
             return False
-        parts = struct.unpack(_DUMP, data)
-        if parts[0] != _DUMP_VERSION:
+        parts = struct.unpack(_HEAD, data[:head])
+        if parts[0] != _VERSION or parts[1] > OCCUPIED or parts[-1] != count or 0 in parts[6:9]:
             return False
-        line = Line(parts[3:6], parts[2])
-        line.slope = list(parts[6:9])
-        for value in line.base + line.slope:
-            if not -1e7 < value < 1e7:
-                return False
-        self._line = line
+        self.state = parts[1]
+        self._last_ms = self._judged_ms = parts[2]
+        self._zero_cdeg = None if parts[3] == -(1 << 31) else parts[3]
+        self._cdeg = parts[4]
+        self._t = parts[5] / 1000.0
+        self._noise = [parts[6] / 10000.0, parts[7] / 10000.0, parts[8] / 10000.0]
+        self._size = parts[9] / 1000.0
+        self._step = parts[10] / 10000.0
+        self._known_ms = parts[2] + parts[11] * 1000
+        self._is_loaded = True
+        self._window = []
+        noise = self._noise
+        self._unit = (noise[0] * noise[1] * noise[2]) ** (1 / 3)
+        self._explanations = []
+        for index in range(count):
+            parts = struct.unpack(_EACH, data[head + index * each : head + (index + 1) * each])
+            h = array("f", bytes(4 * _LENGTH))
+            h[_WEIGHT] = -parts[0] / 1000.0
+            h[_TAKEN] = parts[1] & 1
+            h[_BAD] = parts[1] >> 1
+            h[_AGE] = parts[2] / 10.0
+            for place in range(_EMPTY, _COV):
+                h[place] = parts[3 + place - _EMPTY] / 62.5
+            deviations = [exp(each_part / 2000.0 - 10) for each_part in parts[15:19]]
+            place = 0
+            links = 19
+            for row in range(4):
+                for column in range(row, 4):
+                    if row == column:
+                        h[_COV + place] = deviations[row] * deviations[row]
+                    else:
+                        h[_COV + place] = parts[links] / 32768.0 * deviations[row] * deviations[column]
+                        links += 1
+                    place += 1
+            if h[_TAKEN]:
+                weight = h[_WEIGHT]
+                self._weigh_vehicle(h)
+                h[_WEIGHT] = weight
+            self._explanations.append(h)
         return True
+
+
+def _short(value):
+    """The nearest integer of 16 bits."""
+    return max(-32767, min(32767, int(value + 0.5) if value >= 0 else -int(0.5 - value)))

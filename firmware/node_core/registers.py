@@ -16,6 +16,7 @@ although an ESP32 has no more than 24 bits for a float. NaN and infinity mean th
 """
 
 _WORDS = {"16": 1, "32": 2, "64": 4}
+_PLACES_MAX = 9
 
 
 class Entry:
@@ -35,6 +36,7 @@ class Entry:
             size = kind[1:-1] if self._is_low_first else kind[1:]
             self.words = _WORDS[size]
             is_good = self._kind in "su" and not places or kind[:3] == "f32"
+            is_good = is_good and 0 <= self._places <= _PLACES_MAX
             if not is_good or not self.name or not 0 <= self.first <= 0xFFFF or not self._times or self._by < 1:
                 raise ValueError
         except (ValueError, KeyError):

@@ -11,9 +11,10 @@ where one is bright and at least three times the other; everything else is no co
 A window of half a minute or more is then judged as a whole:
 
     red, for three samples or more         FAULT
-    green nearly all the time              OK
+    green nearly all the time              OK where the model's light does so (a setting), else UNKNOWN: a lamp outside may be green
     green, blinking evenly, at a pace that the profile allows, up to the end     OK
     green, blinking otherwise              FAULT
+    green, and bright in another colour, at least half as strong; or most samples refused     UNKNOWN
     green once or twice, or beginning or ending in between, or looked at with gaps   UNKNOWN
     no colour                              UNKNOWN: dark may be idle, dead or covered; bright is the sun
 
@@ -40,6 +41,8 @@ class StatusLight:
         self.green = 0
         self.red = 0
         self.bright = 0
+        self.green_uv = 0  # the brightest of the green samples
+        self.other_uv = 0  # and of those that are bright and of no colour
         self.flashes = 0
         self.first_ms = 0
         self.rise_ms = 0
@@ -61,11 +64,17 @@ class StatusLight:
         if green_uv >= (on_uv >> 1 if self._colour == 1 else on_uv) and green_uv >= _DOMINANCE * red_uv:
             colour = 1
             self.green += 1
+            if green_uv > self.green_uv:
+                self.green_uv = green_uv
         elif red_uv >= (on_uv >> 1 if self._colour == 2 else on_uv) and red_uv >= _DOMINANCE * green_uv:
             colour = 2
             self.red += 1
         elif green_uv >= on_uv or red_uv >= on_uv:
             self.bright += 1
+            if green_uv > self.other_uv:
+                self.other_uv = green_uv
+            if red_uv > self.other_uv:
+                self.other_uv = red_uv
         self.samples += 1
         if at_ms - self.last_ms > _GAP_MS:
             self.gaps += 1

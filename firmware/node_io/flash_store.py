@@ -12,15 +12,18 @@ import binascii
 import os
 import struct
 
+from micropython import const
+
 from node_core.backlog import Waiting
 from node_core.cose import FRAME_BYTES_MAX
 from node_core.frame import frame_number
+from node_io import borrowed
 
 SEGMENT_BYTES = 4096
-_LETTERS = "art"
-_HEADS_MAX = 2
-_FRAME_BYTES_MIN = 40
-_UNKNOWN = -1  # the lowest number that waits in a segment of an earlier boot
+LETTERS = "art"
+_HEADS_MAX = const(2)
+_FRAME_BYTES_MIN = const(40)
+UNKNOWN = -1  # the lowest number that waits in a segment of an earlier boot
 
 
 class StoreFull(Exception):
@@ -39,37 +42,17 @@ class Segment(Waiting):
 class FlashStore:
     def __init__(self, folder: str, segments_max: int, waits_s: list) -> None:
         """`waits_s` by lane: the first wait of frames that an earlier boot has left."""
-        self._waits_s = waits_s
+        self.waits_s = waits_s
         self._folder = folder
         self.segments_max = segments_max
         self.heads: list = [[], [], []]  # by lane, loaded, oldest first
         self.tails: list = [None, None, None]  # by lane, loaded, being written
         self.resting: list = [[], [], []]  # by lane: (number, first sequence, epoch tag, lowest that waits)
-        self._next_number = 1
-        try:
-            os.mkdir(folder)
-        except OSError:
-            pass  # it is there; if it cannot be made, the listing says so
-        for name in os.listdir(folder):
-            self._find(name)
-        for lane in range(3):
-            self.resting[lane].sort()
+        self.next_number = 1
+        borrowed.call("node_io.queue_rare", "find_segments", self, folder)
 
-    def _find(self, name: str) -> None:
-        lane = _LETTERS.find(name[:1])
-        parts = name[1:].split("-")
-        if lane < 0 or len(parts) != 3:
-            return
-        try:
-            number = int(parts[0], 16)
-            found = (number, int(parts[1], 16), int(parts[2], 16), _UNKNOWN)
-        except ValueError:
-            return
-        self.resting[lane].append(found)
-        self._next_number = max(self._next_number, number + 1)
-
-    def _path(self, lane: int, number: int, first: int, tag: int) -> str:
-        return "%s/%s%06x-%05x-%04x" % (self._folder, _LETTERS[lane], number, first, tag)
+    def path(self, lane: int, number: int, first: int, tag: int) -> str:
+        return "%s/%s%06x-%05x-%04x" % (self._folder, LETTERS[lane], number, first, tag)
 
     def counts(self) -> list:
         """Segments of each lane."""
@@ -82,7 +65,7 @@ class FlashStore:
     def lowest(self, epoch: bytes):
         """A number of this epoch that is not above any that the store holds, or None where it holds none."""
         lowest = None
-        tag = _tag(epoch)
+        tag = tag_of(epoch)
         for lane in range(3):
             found = [max(entry[1], entry[3]) for entry in self.resting[lane] if entry[2] == tag]
             for segment in self.loaded(lane):
@@ -135,9 +118,9 @@ class FlashStore:
         if tail is None:
             if sum(self.counts()) >= self.segments_max:
                 raise StoreFull()
-            number = self._next_number
-            self._next_number += 1
-            path = self._path(lane, number, entry[0], _tag(epoch))
+            number = self.next_number
+            self.next_number += 1
+            path = self.path(lane, number, entry[0], tag_of(epoch))
             tail = self.tails[lane] = Segment(epoch, lane, number, path)
         return tail
 
@@ -149,71 +132,23 @@ class FlashStore:
         elif len(self.heads[lane]) < _HEADS_MAX and not self.resting[lane]:
             self.heads[lane].append(tail)
         else:
-            self.resting[lane].append((tail.number, tail.sequences[0], _tag(tail.epoch), tail.lowest()))
+            first = int(tail.path.rsplit("-", 2)[1], 16)
+            self.resting[lane].append((tail.number, first, tag_of(tail.epoch), tail.lowest()))
 
     def refill(self, lane: int, numbers):
-        """Load the oldest resting segment if there is room among the heads. Returns it, or None.
-
-        Frames of an earlier boot below their epoch's floor are closed already, for the floor never passes what
-        waits; so are those below the lowest that waited when the segment was put to rest. `lost` of what is returned
-        names what is neither closed nor sent: the numbers that damaged records may have had (all between
-        their good neighbours), and a frame that did wait but that a gateway would refuse for the floor.
-        """
+        """Load the oldest resting segment if there is room among the heads. Returns it, or None."""
         if not self.resting[lane] or len(self.heads[lane]) >= _HEADS_MAX:
             return None
-        number, first, tag, lowest = self.resting[lane].pop(0)
-        path = self._path(lane, number, first, tag)
-        segment = Segment(b"", lane, number, path)
-        segment.is_fresh = False
-        expected = first
-        is_damaged = False
-        for place, epoch, sequence in scan(path):
-            if place < 0 or (segment.epoch and epoch != segment.epoch):
-                is_damaged = True
-                continue
-            segment.epoch = epoch
-            if is_damaged and sequence > expected:
-                segment.lost.append([expected, sequence - 1])
-            is_damaged = False
-            expected = sequence + 1
-            if sequence < lowest:
-                continue
-            if sequence >= numbers.closed_floor(epoch):
-                segment.add(sequence, place, self._waits_s[lane])
-            elif lowest != _UNKNOWN:
-                segment.lost.append([sequence, sequence])
-        if not segment.epoch and tag == _tag(numbers.epoch):
-            segment.epoch = numbers.epoch
-        if is_damaged:
-            segment.lost.append([expected, self._last_of(lane, tag, numbers)])
+        segment = borrowed.call("node_io.queue_rare", "load_segment", self, lane, self.resting[lane].pop(0), numbers)
         self.heads[lane].append(segment)
         return segment
-
-    def _last_of(self, lane: int, tag: int, numbers) -> int:
-        """The highest number that a segment may hold whose end cannot be read."""
-        after = self.resting[lane][0] if self.resting[lane] else None
-        return after[1] - 1 if after is not None and after[2] == tag else numbers.reserved - 1
-
-    def held_from(self, lowest: int, epoch: bytes) -> list:
-        """The numbers of an epoch from `lowest` on that resting segments hold, ascending. For the start only."""
-        held = []
-        for lane in range(3):
-            for number, first, tag, _ in reversed(self.resting[lane]):
-                if tag != _tag(epoch):
-                    continue
-                found = scan(self._path(lane, number, first, tag))
-                held.extend([record[2] for record in found if record[0] >= 0 and record[2] >= lowest])
-                if first <= lowest:
-                    break
-        held.sort()
-        return held
 
     def read(self, segment: Segment, i: int):
         """The frame's bytes, or None where they are damaged."""
         try:
             with open(segment.path, "rb") as file:
                 file.seek(segment.places[i])
-                frame, _ = _read_record(file)
+                frame, _ = read_record(file)
         except OSError:
             return None
         if frame is None or frame_number(frame) != (segment.epoch, segment.sequences[i]):
@@ -235,30 +170,7 @@ class FlashStore:
             pass  # never written, or found again after the next start and repeated: no harm
 
 
-def scan(path: str) -> list:
-    """(place, epoch, sequence) of each record of a segment; a damaged one has place -1."""
-    found: list = []
-    place = 0
-    try:
-        with open(path, "rb") as file:
-            while True:
-                frame, size = _read_record(file)
-                if not size:
-                    return found
-                if frame is None:
-                    found.append((-1, b"", 0))
-                else:
-                    epoch, sequence = frame_number(frame)
-                    found.append((place, epoch, sequence))
-                if size < 0:
-                    return found
-                place += size
-    except OSError:
-        found.append((-1, b"", 0))
-        return found
-
-
-def _read_record(file) -> tuple:
+def read_record(file) -> tuple:
     """(frame or None if damaged, bytes of the record; 0 at the end, -1 where no next record can be found)."""
     head = file.read(6)
     if not head:
@@ -280,5 +192,5 @@ def _read_record(file) -> tuple:
     return frame, 6 + length
 
 
-def _tag(epoch: bytes) -> int:
+def tag_of(epoch: bytes) -> int:
     return epoch[0] << 8 | epoch[1]

@@ -10,26 +10,29 @@ import asyncio
 import struct
 import time
 
-_PACKET_BYTES_MAX = 2048
-_IGNORED = 0xD0  # a PINGRESP, which says nothing but that the broker lives
-_WINDOW = 8  # publications without a PUBACK
-_CONNECT_S = 20
-_PUBACK_MS = 60_000
-_WATCH_MS = 500
+from micropython import const
 
-_REFUSALS = ("", "protocol version", "client id", "server unavailable", "bad user or password", "not authorised")
+from node_io import borrowed
+
+_PACKET_BYTES_MAX = const(2048)
+_IGNORED = const(0xD0)  # a PINGRESP, which says nothing but that the broker lives
+_WINDOW = const(8)  # publications without a PUBACK
+_CONNECT_S = const(20)
+_PUBACK_MS = const(60_000)
+_WATCH_MS = const(500)
+CLEAN = 2  # CONNECT flag: the broker forgets the session with the connection
 
 
 class MqttError(Exception):
     """The connection is of no more use; says why."""
 
 
-def _text(value: str) -> bytes:
+def text_of(value: str) -> bytes:
     raw = value.encode()
     return struct.pack(">H", len(raw)) + raw
 
 
-def _packet(kind: int, *parts) -> bytes:
+def packet_of(kind: int, *parts) -> bytes:
     body = b"".join(parts)
     length = len(body)
     head = bytearray([kind])
@@ -41,12 +44,14 @@ def _packet(kind: int, *parts) -> bytes:
 
 
 class MqttClient:
+    session_flags = CLEAN  # nothing may rest on the broker's memory
+
     def __init__(self, host: str, port: int, client_id: str, user=None, password=None, keepalive_s: int = 60) -> None:
-        self._address = (host, port)
-        self._client_id = client_id
-        self._user = user
-        self._password = password
-        self._keepalive_s = keepalive_s
+        self.address = (host, port)
+        self.client_id = client_id
+        self.user = user
+        self.password = password
+        self.keepalive_s = keepalive_s
         self.is_connected = False
         self.counters = {"connections": 0, "garbage": 0}
         self._unconfirmed: dict = {}  # packet id: (token, ticks when it was sent)
@@ -54,8 +59,8 @@ class MqttClient:
         self._room = asyncio.Event()
         self._lock = asyncio.Lock()
         self._sent_ticks = self._heard_ticks = self._ping_ticks = time.ticks_ms()
-        self._reader: asyncio.StreamReader = None
-        self._writer: asyncio.StreamWriter = None
+        self.reader: asyncio.StreamReader = None
+        self.writer: asyncio.StreamWriter = None
         self._why: Exception = None  # why one of the session's tasks ended
 
     async def session(self, topic: str, on_message, work) -> str:
@@ -76,11 +81,11 @@ class MqttClient:
             await self._watch()
             raise self._why
         except asyncio.TimeoutError:
-            return "no answer from %s:%d" % self._address
+            return "no answer from %s:%d" % self.address
         except MqttError as error:
             return str(error)
         except (OSError, EOFError) as error:
-            return "%s:%d: %s" % (self._address[0], self._address[1], error)
+            return "%s:%d: %s" % (self.address[0], self.address[1], error)
         finally:
             self.is_connected = False
             for task in tasks:
@@ -106,39 +111,20 @@ class MqttClient:
         """
         self._packet_id = self._packet_id % 0xFFFF + 1
         self._unconfirmed[self._packet_id] = (token, time.ticks_ms())
-        await self._write(_packet(0x32, _text(topic), struct.pack(">H", self._packet_id), payload))
+        await self.write(packet_of(0x32, text_of(topic), struct.pack(">H", self._packet_id), payload))
 
     async def _connect(self, topic: str) -> None:
-        self._reader, self._writer = await asyncio.open_connection(self._address[0], self._address[1])
-        flags = 2  # a clean session: nothing may rest on the broker's memory
-        credentials = b""
-        if self._user is not None:
-            flags |= 0x80
-            credentials = _text(self._user)
-            if self._password is not None:
-                flags |= 0x40
-                credentials += _text(self._password)
-        head = b"\x00\x04MQTT\x04" + bytes([flags]) + struct.pack(">H", self._keepalive_s)
-        await self._write(_packet(0x10, head, _text(self._client_id), credentials))
-        kind, body = await self._read_packet()
-        if kind != 0x20 or len(body) != 2:
-            raise self._garbage("no CONNACK")
-        if body[1]:
-            why = _REFUSALS[body[1]] if body[1] < len(_REFUSALS) else str(body[1])
-            raise MqttError("the broker refuses: %s" % why)
-        await self._write(_packet(0x82, b"\x00\x01", _text(topic), b"\x00"))
-        # The broker may deliver before it confirms: what comes so early is let go, and will be said again.
-        while kind != 0x90:
-            kind, body = await self._read_packet()
-            if kind not in (0x30, 0x31, 0x90):
-                raise self._garbage("no SUBACK")
-        if body[2:] != b"\x00":
-            raise MqttError("the broker refuses the subscription to %s" % topic)
+        from node_io import mqtt_connect  # a kilobyte that a connection does not need once it stands
+
+        try:
+            await mqtt_connect.connect(self, topic)
+        finally:
+            borrowed.forget("node_io.mqtt_connect")
 
     async def _read(self, topic: str, on_message) -> None:
         wanted = topic.encode()
         while True:
-            kind, body = await self._read_packet()
+            kind, body = await self.read_packet()
             if kind == 0x40 and len(body) == 2:
                 self._unconfirmed.pop(body[0] << 8 | body[1], None)
                 self._room.set()
@@ -147,36 +133,36 @@ class MqttClient:
                 if body[2:end] == wanted and not kind & 1:
                     on_message(body[end:])
             elif kind != _IGNORED:
-                raise self._garbage("a packet of kind %d" % kind)
+                raise self.garbage("a packet of kind %d" % kind)
 
-    async def _read_packet(self) -> tuple:
-        kind = (await self._reader.readexactly(1))[0]
+    async def read_packet(self) -> tuple:
+        kind = (await self.reader.readexactly(1))[0]
         length = 0
         for shift in (0, 7, 14, 21):
-            byte = (await self._reader.readexactly(1))[0]
+            byte = (await self.reader.readexactly(1))[0]
             length |= (byte & 127) << shift
             if byte < 128:
                 break
         else:
-            raise self._garbage("a length of five bytes")
+            raise self.garbage("a length of five bytes")
         if length > _PACKET_BYTES_MAX:  # none of ours: let it pass, in pieces, and remember only that it came
             self.counters["garbage"] += 1
             while length:
-                length -= len(await self._reader.readexactly(min(length, 256)))
+                length -= len(await self.reader.readexactly(min(length, 256)))
             return _IGNORED, b""
-        body = await self._reader.readexactly(length) if length else b""
+        body = await self.reader.readexactly(length) if length else b""
         self._heard_ticks = time.ticks_ms()
         return kind, body
 
-    def _garbage(self, what: str) -> MqttError:
+    def garbage(self, what: str) -> MqttError:
         self.counters["garbage"] += 1
         return MqttError("the broker sent nonsense: %s" % what)
 
-    async def _write(self, packet: bytes) -> None:
+    async def write(self, packet: bytes) -> None:
         async with self._lock:  # MicroPython's streams cannot be drained by two tasks
             self._sent_ticks = time.ticks_ms()
-            self._writer.write(packet)
-            await self._writer.drain()
+            self.writer.write(packet)
+            await self.writer.drain()
 
     async def _until_end(self, coroutine) -> None:
         """Run one of the session's tasks; what ends it ends the session."""
@@ -188,7 +174,7 @@ class MqttClient:
 
     async def _watch(self) -> None:
         """Return when a task has ended; raise when the broker has gone silent. Pings from time to time."""
-        keepalive_ms = self._keepalive_s * 1000
+        keepalive_ms = self.keepalive_s * 1000
         self._heard_ticks = self._ping_ticks = time.ticks_ms()
         while self._why is None:
             await asyncio.sleep_ms(_WATCH_MS)
@@ -202,13 +188,13 @@ class MqttClient:
             is_quiet = max(heard_ms, time.ticks_diff(now, self._sent_ticks)) > keepalive_ms // 2
             if is_quiet and time.ticks_diff(now, self._ping_ticks) > keepalive_ms // 4:
                 self._ping_ticks = now
-                await asyncio.wait_for(self._write(b"\xc0\x00"), _CONNECT_S)
+                await asyncio.wait_for(self.write(b"\xc0\x00"), _CONNECT_S)
 
     async def _close(self) -> None:
-        if self._writer is not None:
+        if self.writer is not None:
             try:
-                self._writer.close()
-                await self._writer.wait_closed()
+                self.writer.close()
+                await self.writer.wait_closed()
             except OSError:
                 pass  # it was broken already
-            self._reader = self._writer = None
+            self.reader = self.writer = None

@@ -9,16 +9,17 @@ that is half full or when the oldest has waited for 30 s. What is given up is na
 import os
 import random
 
-from node_core import numbers, ranges
-from node_core.backlog import ALARM, RECORD, TREND, Waiting, evictable, first_wait_s
+from micropython import const
+
+from node_core import numbers
+from node_core.backlog import ALARM, RECORD, TREND, Waiting, first_wait_s
 from node_core.frame import Sealer
-from node_io import number_store
+from node_io import borrowed, number_store
 from node_io.flash_store import FlashStore, StoreFull
 
-_MEMORY_BYTES_MAX = 6144
-_FRAME_COST_BYTES = 48  # what a frame in memory takes beside its own bytes
-_MEMORY_WAIT_S = 30
-_NO_SPACE = 28
+_MEMORY_BYTES_MAX = const(6144)
+_FRAME_COST_BYTES = const(48)  # what a frame in memory takes beside its own bytes
+_NO_SPACE = const(28)
 
 
 class Memory(Waiting):
@@ -55,6 +56,9 @@ class Memory(Waiting):
 
 
 class Outbox:
+    memory_wait_s = 30
+    durable_lane = RECORD  # frames of this lane, and of more urgent ones, are on flash before they may be sent
+
     def __init__(self, root: bytes, node_id: bytes, store: FlashStore, events) -> None:
         """`events` hears `acked(epoch, sequence)`, `lost(epoch, first, last, reason)`, `fault(part, reason)`
         and `new_epoch(epoch, why)`.
@@ -66,23 +70,24 @@ class Outbox:
         self._memories: list = []
         self._spill_again_s = 0
         known, why = number_store.load()
-        self.numbers = known if known is not None else numbers.Numbers(os.urandom(8))
+        self.numbers = known if known is not None else numbers.Numbers(self._draw_epoch())
         if known is None:
             events.new_epoch(self.numbers.epoch, why)
+        self._begin()
+
+    def _begin(self) -> None:
+        """A boot begins: with new numbers, and without what was in memory only."""
         self.numbers.boot += 1
-        self._claim_lost_memory()
-        self._sealer = Sealer(root, node_id + self.numbers.epoch)
-        self._refill()
+        borrowed.call("node_io.queue_rare", "claim_lost_memory", self, self._store)
+        self._renew_sealer()
+        self.refill()
         self._reserve()
 
-    def _claim_lost_memory(self) -> None:
-        """What an earlier boot may have held in memory only, and did not bring to flash, counts as lost."""
-        first = self.numbers.memory_floor
-        last = self.numbers.reserved - 1
-        if first <= last:
-            held = self._store.held_from(first, self.numbers.epoch)
-            for pair in ranges.subtract(first, last, held):
-                self._note_lost(self.numbers.epoch, pair[0], pair[1], numbers.LOST_POWER)
+    def _renew_sealer(self) -> None:
+        self._sealer = Sealer(self._root, self._node_id + self.numbers.epoch)
+
+    def _draw_epoch(self) -> bytes:
+        return os.urandom(8)
 
     # Numbers and epochs
 
@@ -101,9 +106,19 @@ class Outbox:
     def _start_epoch(self, why: str) -> None:
         if self.unreported():
             self._events.fault("queue", "losses of an epoch that is over were not reported")
-        self.numbers.start_epoch(os.urandom(8))
-        self._sealer = Sealer(self._root, self._node_id + self.numbers.epoch)
+        self.numbers.start_epoch(self._draw_epoch())
+        self._renew_sealer()
         self._events.new_epoch(self.numbers.epoch, why)
+
+    def start_epoch(self, why: str) -> None:
+        """Begin a new epoch. What waits stays as it is, sealed under the key of its day."""
+        self._start_epoch(why)
+        self._reserve()
+
+    def use_root(self, root: bytes) -> None:
+        """Seal with another key from now on. Only straight after `start_epoch`: an epoch has one key."""
+        self._root = root
+        self._renew_sealer()
 
     def save(self) -> bool:
         """Write numbers, ledger and commands. False, and a fault, where flash refuses."""
@@ -135,7 +150,7 @@ class Outbox:
         memory = self._memory(epoch, lane)
         memory.keep(sequence, frame, wait_s, now_s)
         # An older frame that flash refused goes before the new one: a lane's segments ascend, and the floor rests on that.
-        if lane == TREND or not self._spill(memory):
+        if lane > self.durable_lane or not self._spill(memory):
             self.tidy(now_s)
         return sequence
 
@@ -143,18 +158,28 @@ class Outbox:
         """Bring memory to flash when it is time. To be called every few seconds."""
         held = sum([memory.bytes_held for memory in self._memories])
         oldest_s = max([memory.age_s(now_s) for memory in self._memories]) if self._memories else 0
-        if (held * 2 > _MEMORY_BYTES_MAX or oldest_s >= _MEMORY_WAIT_S) and now_s >= self._spill_again_s:
+        if (held * 2 > _MEMORY_BYTES_MAX or oldest_s >= self.memory_wait_s) and now_s >= self._spill_again_s:
             for memory in list(self._memories):
                 if not self._spill(memory):
-                    self._spill_again_s = now_s + _MEMORY_WAIT_S
+                    self._spill_again_s = now_s + self.memory_wait_s
             held = sum([memory.bytes_held for memory in self._memories])
         while held > _MEMORY_BYTES_MAX:
-            self._drop_from_memory()
+            borrowed.call("node_io.queue_rare", "drop_from_memory", self, self._memories)
             held = sum([memory.bytes_held for memory in self._memories])
         for memory in list(self._memories):
             if len(memory.frames) > memory.remaining * 2 + 16:  # mostly places of frames that are gone
                 self._memories.remove(memory)
                 self._put_back(memory, memory.entries())
+
+    def flush(self) -> bool:
+        """Bring everything to flash, before a reset or a sleep. False where some of it has to stay in memory."""
+        return all([self._spill(memory) for memory in list(self._memories)])
+
+    def close(self) -> None:
+        """Before a reset that is meant: everything to flash, and what is left of the block given back, so that nothing counts as lost."""
+        if self.flush():
+            self.numbers.reserved = self.numbers.memory_floor = self.numbers.next
+            self.save()
 
     def _spill(self, memory: Memory) -> bool:
         """Bring what waits in memory to flash, in the order of its numbers. False where some of it has to stay."""
@@ -175,16 +200,6 @@ class Outbox:
         if entries:
             self._memories.append(rest)
 
-    def _drop_from_memory(self) -> None:
-        """Give up the oldest frame of the least urgent lane."""
-        memory = max(self._memories, key=lambda candidate: candidate.lane)
-        sequence = memory.lowest()
-        i = list(memory.sequences).index(sequence)
-        self._note_lost(memory.epoch, sequence, sequence, numbers.LOST_FULL)
-        memory.done(i)
-        memory.forget(i)
-        self._drop_if_empty(memory)
-
     def _memory(self, epoch: bytes, lane: int) -> Memory:
         for memory in self._memories:
             if memory.epoch == epoch and memory.lane == lane:
@@ -199,33 +214,17 @@ class Outbox:
             try:
                 self._store.append(lane, epoch, entries)
             except StoreFull:
-                if not self._evict(lane):
+                if not borrowed.call("node_io.queue_rare", "evict", self, self._store, lane):
                     return False
             except OSError as error:
-                if error.args[0] != _NO_SPACE or not self._evict(lane):
+                if error.args[0] != _NO_SPACE or not borrowed.call(
+                    "node_io.queue_rare", "evict", self, self._store, lane
+                ):
                     self._events.fault("flash", "frames cannot be stored: %s" % error)
                     return False
         return True
 
-    def _evict(self, incoming_lane: int) -> bool:
-        """Give up the oldest segment of the least urgent lane. The ledger knows before the segment goes."""
-        lane = evictable(incoming_lane, self._store.counts())
-        if lane < 0:
-            return False
-        self._refill()
-        victims = self._store.loaded(lane)
-        if victims:
-            segment = victims[0]
-            gone: list = []
-            for sequence in segment.waiting_sequences():
-                ranges.add(gone, sequence, sequence, 256)
-            for first, last in gone:
-                self._note_lost(segment.epoch, first, last, numbers.LOST_FULL)
-            self.save()
-            self._store.remove(segment)
-        return True
-
-    def _note_lost(self, epoch: bytes, first: int, last: int, reason: int) -> None:
+    def note_lost(self, epoch: bytes, first: int, last: int, reason: int) -> None:
         if epoch == self.numbers.epoch:
             self.numbers.note_lost(first, last, reason)
         else:  # a loss record speaks of its own epoch only
@@ -260,10 +259,10 @@ class Outbox:
             return waiting.frames[i]
         frame = self._store.read(waiting, i)
         if frame is None:
-            self._note_lost(waiting.epoch, waiting.sequences[i], waiting.sequences[i], numbers.LOST_DAMAGED)
+            self.note_lost(waiting.epoch, waiting.sequences[i], waiting.sequences[i], numbers.LOST_DAMAGED)
             self.save()
             waiting.done(i)
-            self._drop_if_empty(waiting)
+            self.drop_if_empty(waiting)
         return frame
 
     def sent(self, waiting: Waiting, i: int, now_ms: int) -> None:
@@ -276,8 +275,8 @@ class Outbox:
                     if isinstance(waiting, Memory):
                         waiting.forget(i)
                     self._events.acked(epoch, waiting.sequences[i])
-                self._drop_if_empty(waiting)
-        self._refill()
+                self.drop_if_empty(waiting)
+        self.refill()
 
     def hurry(self, epoch: bytes, sequence: int, now_s: int) -> None:
         """Send a frame again soon, because the connection broke that carried it."""
@@ -310,7 +309,7 @@ class Outbox:
     def _of(self, lane: int) -> list:
         return [memory for memory in self._memories if memory.lane == lane]
 
-    def _drop_if_empty(self, waiting) -> None:
+    def drop_if_empty(self, waiting) -> None:
         if waiting.remaining:
             return
         if not isinstance(waiting, Memory):
@@ -318,16 +317,16 @@ class Outbox:
         elif waiting in self._memories:
             self._memories.remove(waiting)
 
-    def _refill(self) -> None:
+    def refill(self) -> None:
         for lane in range(3):
             segment = self._store.refill(lane, self.numbers)
             while segment is not None:
                 for first, last in segment.lost:
                     if first <= last:
-                        self._note_lost(segment.epoch, first, last, numbers.LOST_DAMAGED)
+                        self.note_lost(segment.epoch, first, last, numbers.LOST_DAMAGED)
                 if segment.lost:
                     self.save()
-                self._drop_if_empty(segment)
+                self.drop_if_empty(segment)
                 segment = self._store.refill(lane, self.numbers)
 
 

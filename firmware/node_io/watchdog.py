@@ -4,7 +4,9 @@
 
 import machine
 
-_AT_THE_PROMPT_MS = 3_600_000
+from micropython import const
+
+_AT_THE_PROMPT_MS = const(3_600_000)
 
 
 class Watchdog:

@@ -26,12 +26,24 @@ def raw_temperature():
     return int((_world.values["temperature_c"] + _SELF_HEATING_K) * 9 / 5 + 32)
 
 
+_RTC_PINS = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27, 32, 33, 34, 35, 36, 37, 38, 39)
+
+
+def _rtc_number(pin):
+    number = pin.number
+    if number not in _RTC_PINS:
+        raise ValueError("invalid pin")
+    return number
+
+
 def wake_on_ext0(pin, level):
-    pass
+    """One pin, either level; `pin` None switches it off."""
+    _power.ext0 = None if pin is None else (_rtc_number(pin), 1 if level else 0)
 
 
 def wake_on_ext1(pins, level):
-    pass
+    """Wake when any of the pins is high (`WAKEUP_ANY_HIGH`), or once all are low; no pins switch it off."""
+    _power.ext1 = ([_rtc_number(pin) for pin in pins], bool(level)) if pins else None
 
 
 _kept = None  # "namespace/key" -> int or list of bytes
@@ -93,6 +105,7 @@ class NVS:
 
     def commit(self):
         _clock.busy(3000)
+        _power.nvs_commits += 1
         if _power.directory is not None:
             import os
 

@@ -26,6 +26,7 @@ SLEEP = 2
 DEEPSLEEP = 4
 
 _ENODEV = 19
+_ETIMEDOUT = 110
 _MAC = b"\x24\x0a\xc4\x00\x00\x01"
 _frequency_hz = 160_000_000
 
@@ -64,7 +65,7 @@ def reset_cause():
 
 
 def wake_reason():
-    return TIMER_WAKE if _power.cause == DEEPSLEEP_RESET else 0
+    return _power.wake_reason
 
 
 def deepsleep(time_ms=0):
@@ -97,6 +98,15 @@ def time_pulse_us(pin, pulse_level, timeout_us=1_000_000):
         if _clock.look() - start_us >= timeout_us:
             return -1
     return _clock.now_us - start_us
+
+
+def mem_backup(region=0):
+    """Since 1.29. The same RTC memory as `RTC.memory`, with neither a length nor a check."""
+    if region == -1:
+        return (memoryview(_power.backup),)
+    if region != 0:
+        raise ValueError("invalid region")
+    return memoryview(_power.backup)
 
 
 # ---- pins
@@ -215,6 +225,7 @@ class Pin(_host.PinBase):
         """For chips: put a level on the wire; an edge may raise an interrupt."""
         before = self.driven
         self.driven = level
+        _power.level_changed(self.number, level)
         if self.irq_trigger and before is not None and before != level:
             if self.irq_trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
                 self.call_handler()
@@ -256,6 +267,8 @@ class _Bus:
     def _chip(self, address, count):
         _clock.spend(50 + (count + 1) * 9 * self._bit_us_1000 // 1000)
         values = _world.values
+        if 0 in [Pin(wire).driven for wire in self._wires]:  # a line is held low
+            raise OSError(_ETIMEDOUT)
         if values["i2c_failures"]:
             values["i2c_failures"] -= 1
             raise OSError(_ENODEV)
@@ -323,6 +336,11 @@ def connect_spi(sck, mosi, miso, chip):
     _spi_chips[(sck, mosi, miso)] = chip
 
 
+def _mirrored(data):
+    """Each byte with its last bit first."""
+    return bytes([sum([(byte >> place & 1) << 7 - place for place in range(8)]) for byte in data])
+
+
 class SPI:
     MSB = 0
     LSB = 1
@@ -334,6 +352,7 @@ class SPI:
             raise ValueError("SPI({}) doesn't exist".format(id))
         self._wires = tuple([Pin(pin).number for pin in (sck, mosi, miso)])
         self._mode = (polarity, phase)
+        self._firstbit = firstbit
         self._byte_us = 8_000_000 // baudrate + 1
 
     def deinit(self):
@@ -344,6 +363,8 @@ class SPI:
         chip = _spi_chips.get(self._wires)
         if chip is None or chip.name in _world.values["absent"]:
             return b"\xff" * len(data)  # nobody drives the line: the pull-up does
+        if self._firstbit == SPI.LSB:
+            return _mirrored(chip.transfer(_mirrored(data)))
         if getattr(chip, "mode", self._mode) != self._mode:
             return bytes([(byte << 1 | 1) & 0xFF for byte in chip.transfer(data)])  # sampled on the wrong edge
         return chip.transfer(data)
@@ -487,6 +508,7 @@ def connect_adc(pin, source):
 class Timer:
     ONE_SHOT = 0
     PERIODIC = 1
+    running = []
 
     def __init__(self, id, **settings):
         self._event = None
@@ -499,6 +521,7 @@ class Timer:
         self._mode = mode
         self._callback = callback
         self._event = _clock.at(_clock.look() + self._period_us, self._fire)
+        Timer.running.append(self)
 
     def _fire(self, when_us):
         self._event = _clock.at(when_us + self._period_us, self._fire) if self._mode == Timer.PERIODIC else None
@@ -509,6 +532,8 @@ class Timer:
         if self._event is not None:
             _clock.cancel(self._event)
             self._event = None
+        if self in Timer.running:
+            Timer.running.remove(self)
 
 
 class WDT:
@@ -529,6 +554,19 @@ class WDT:
         if WDT._event is not None:
             _clock.cancel(WDT._event)
         WDT._event = _clock.at(_clock.look() + WDT._timeout_us, _bite)
+
+
+def simulated_power_down():
+    """For the simulation: what deep sleep takes from the chip. The wires keep the levels that others put on them."""
+    for pin in _pins.values():
+        pin.mode = Pin.IN
+        pin.handler = None
+        pin.irq_trigger = 0
+    if WDT._event is not None:
+        _clock.cancel(WDT._event)
+        WDT._event = None
+    for timer in list(Timer.running):
+        timer.deinit()
 
 
 def _bite(when_us):
@@ -557,7 +595,8 @@ class RTC:
 
     def memory(self, data=None):
         if data is None:
-            return _power.rtc_memory
-        if len(data) > 2048:
+            return bytes(_power.backup[: _power.rtc_length])
+        if len(data) > len(_power.backup):
             raise ValueError("buffer too long")
-        _power.rtc_memory = bytes(data)
+        _power.backup[: len(data)] = data
+        _power.rtc_length = len(data)

@@ -7,6 +7,7 @@ says CONNECTING even where the password is wrong; `config(reconnects=n)` ends th
 """
 
 import machine as _machine
+import power as _power
 import simclock as _clock
 import world as _world
 
@@ -31,6 +32,9 @@ MODE_11N = 4
 PHY_LAN8720 = 1
 
 _TRY_MS = 2400  # one attempt that fails: a scan of all channels
+# An address that is given instead of asked for saves this: 774 ms against 1,626 ms, measured on an ESP32 under MicroPython
+# (glenn20/upy-esp32-experiments).
+_DHCP_MS = 850
 _SCAN_MS = 2200
 
 _hostname = "mpy-esp32"
@@ -79,6 +83,7 @@ class _Station:
         self.reconnects = 0  # 0: for ever
         self.attempts = 0
         self.event = None
+        self.address = None  # (address, mask, gateway, name server) that was set by hand
         _world.watch(self._air_changed)
 
     def _offer(self):
@@ -101,6 +106,8 @@ class _Station:
             return
         offer = self._offer()
         duration_ms = _world.values["wifi_connect_ms"] if offer is not None else _TRY_MS
+        if offer is not None and self.address is not None:
+            duration_ms = max(duration_ms - _DHCP_MS, duration_ms // 3)
         self.event = _clock.at(_clock.now_us + int(duration_ms * 1000), self._finish)
 
     def forget_event(self):
@@ -133,6 +140,15 @@ class _Station:
 
 
 _state = _Station()
+
+
+def simulated_power_down():
+    """For the simulation: deep sleep switches the radio off and forgets what it was told."""
+    _state.is_active = _state.is_wanted = _state.is_connected = False
+    _state.reason = _state.reconnects = _state.attempts = 0
+    _state.ssid = _state.password = ""
+    _state.address = None
+    _state.forget_event()
 
 
 def _link_is_up():
@@ -170,6 +186,7 @@ class WLAN:
         if is_active is not None:
             _clock.spend(1000)
             _state.is_active = bool(is_active)
+            _power.radio(_state.is_active)
             if not is_active:
                 self._leave()
         return _state.is_active
@@ -264,7 +281,10 @@ class WLAN:
 
     def ifconfig(self, settings=None):
         if settings is not None:
+            _state.address = None if settings == "dhcp" else tuple(settings)
             return None
+        if _state.address is not None:
+            return _state.address
         if not self.isconnected():
             return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
         return ("192.168.4." + str(2 + _machine.unique_id()[5] % 250), "255.255.255.0", "192.168.4.1", "192.168.4.1")

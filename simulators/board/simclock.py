@@ -44,6 +44,9 @@ irq_off_count = 0
 in_handler = False
 dropped_callbacks = 0
 
+skipped_us = 0  # how far sleeps ran ahead of the host, see `sleep`
+_skips_sleep = False
+
 _base_us = 0
 _base_host_us = 0
 _events = []  # [at_us, function], ascending; a handful at most
@@ -54,8 +57,11 @@ _host_poll = _host_select.poll()
 
 
 def configure(text):
-    """Set rate and origin from `rate:<n>,epoch_ms:<wall>,real_ms:<host unix time at which the simulation began>`."""
-    global rate, now_us, boot_us, _base_us, _base_host_us, rtc_offset_us, ticks_start_us
+    """Set rate and origin from `rate:<n>,epoch_ms:<wall>,real_ms:<host unix time at which the simulation began>`.
+
+    With `skip_sleep:1` deep sleep takes no host time: the clock runs ahead, and who shares it is told (boot_node.py).
+    """
+    global rate, now_us, boot_us, _base_us, _base_host_us, rtc_offset_us, ticks_start_us, _skips_sleep
     fields = {}
     for part in (text or "").split(","):
         if ":" in part:
@@ -63,6 +69,7 @@ def configure(text):
             fields[key] = int(value)
     host_ms = _host.time_ns() // 1_000_000
     rate = fields.get("rate", 1)
+    _skips_sleep = bool(fields.get("skip_sleep", 0))
     real_ms = fields.get("real_ms", host_ms)
     epoch_ms = fields.get("epoch_ms", real_ms)
     _base_host_us = _host.ticks_us()
@@ -238,6 +245,42 @@ def wait(deadline_us, is_ready=None, poller=None):
                     _host.sleep_us(200)
                 continue
         _host_wait(min(host_ms, _IDLE_MS), poller)
+
+
+def sleep(deadline_us, is_woken):
+    """Deep sleep: until true time `deadline_us` (None: for ever) or until `is_woken()`, the chips going on."""
+    global _base_us, skipped_us
+    if not (_skips_sleep and rate):
+        wait(deadline_us, is_woken)
+        return
+    present_us = _present_us()
+    while not is_woken() and (deadline_us is None or now_us < deadline_us):
+        target_us = deadline_us
+        if _events and (target_us is None or _events[0][0] < target_us):
+            target_us = _events[0][0]
+        if target_us is None:
+            raise ValueError("a sleep without a timer, and nothing that could end it")
+        _run_until(target_us)
+    ahead_us = now_us - present_us  # negative where code has lagged behind the host for longer than the sleep
+    _base_us += ahead_us
+    skipped_us += ahead_us
+
+
+def skip(duration_us):
+    """Another process of this board has run ahead by so much. Before anything else."""
+    global _base_us, skipped_us, now_us, boot_us
+    _base_us += duration_us
+    skipped_us += duration_us
+    now_us = boot_us = now_us + duration_us
+
+
+def restart(when_us):
+    """The board starts at this moment: its ticks begin anew, and nothing of the last run waits."""
+    global boot_us, ticks_start_us, irq_off_count, in_handler
+    boot_us = when_us
+    ticks_start_us = irq_off_count = 0
+    in_handler = False
+    del _pending[:]
 
 
 def _host_wait(host_ms, poller):

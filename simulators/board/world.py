@@ -175,12 +175,14 @@ class FileLink:
     def __init__(self, path):
         self._file = open(path)
         self._next = None
+        self.is_over = False
 
     def receive(self):
-        while True:
+        while not self.is_over:
             if self._next is None:
                 line = self._file.readline()
                 if not line:
+                    self.is_over = True
                     return
                 self._next = json.loads(line)
             start_ms = self._next.get("start_ms", self._next.get("at_ms", 0))
@@ -207,7 +209,8 @@ def connect(address, node, profile=""):
 
         def refill(now_us):
             link.receive()
-            _clock.at(now_us + 1_000_000, refill)
+            if not link.is_over:
+                _clock.at(now_us + 1_000_000, refill)
 
         refill(_clock.now_us)
     link.send({"node": node, "profile": profile})

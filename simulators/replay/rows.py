@@ -49,7 +49,8 @@ def _fail(text):
 
 
 def run(columns, optional, take):
-    """Call `take(row)` for each row and write what it returns as JSON; `row` is a list of integers, None for a missing optional one.
+    """Call `take(row)` for each row and write what it returns as JSON; `row` is a list of integers, None for an optional one that is
+    missing or an empty cell.
 
     Args:
         columns, optional: lists of (name, decimal places).
@@ -59,9 +60,9 @@ def run(columns, optional, take):
     places = []
     for name, digits in columns + optional:
         if name in header:
-            places.append((header.index(name), digits))
+            places.append((header.index(name), digits, (name, digits) in optional))
         elif (name, digits) in optional:
-            places.append((None, 0))
+            places.append((None, 0, True))
         else:
             wanted = ",".join([each[0] for each in columns])
             _fail("the first line must name the columns " + wanted + "; " + name + " is missing")
@@ -79,8 +80,8 @@ def run(columns, optional, take):
         cells = line.split(",")
         try:
             row = []
-            for place, digits in places:
-                if place is None:
+            for place, digits, is_optional in places:
+                if place is None or (is_optional and place < len(cells) and not cells[place].strip()):
                     row.append(None)
                 elif place >= len(cells):
                     raise ValueError("too few cells")

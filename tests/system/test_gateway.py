@@ -239,9 +239,10 @@ def test_repeated_and_65th_range_numbers_are_counted(town: Town) -> None:
     """64 ranges are admitted, a 65th is refused by name, a repeat is told apart, and a filled hole makes room."""
     town.send(*[town.node.seal(open_pack(False), number, floor=0) for number in range(0, 128, 2)])
     town.wait_counters(admitted=64)
-    town.send(town.node.seal(ALARM, 500, floor=0), town.node.seal(open_pack(False), 0, floor=0))
+    late = town.node.seal(open_pack(False), 500, floor=0)
+    town.send(late, town.node.seal(open_pack(False), 0, floor=0))
     town.wait_counters(admitted=64, refused_TooManyRanges=1, repeats=1)
-    town.send(town.node.seal(ALARM, 1, floor=0), town.node.seal(ALARM, 500, floor=0))
+    town.send(town.node.seal(open_pack(False), 1, floor=0), late)
     town.wait_acknowledged(1, 500)
 
 
@@ -389,7 +390,9 @@ def test_a_long_outage_costs_the_oldest_and_says_which(
         losses = filter(None, map(read_loss, town.city.own))
         return {number for loss in losses for low, high in loss.ranges for number in range(low, high + 1)}
 
-    wait_until(lambda: {number for _, number in town.city.stored} | lost() == set(range(1_600)), "the whole account", 60)
+    wait_until(
+        lambda: {number for _, number in town.city.stored} | lost() == set(range(1_600)), "the whole account", 60
+    )
     assert set(town.city.stored.values()) == {1}
     assert lost() and town.city.gaps and all(gap.reason is GapReason.EVICTED for gap in town.city.gaps)
     assert town.city.errors == []

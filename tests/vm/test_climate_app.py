@@ -55,6 +55,12 @@ def test_a_climate_sensor_that_misbehaves_is_a_fault_by_name(tmp_path: Path, pro
     _run(tmp_path, "broken", profile)
 
 
+@pytest.mark.parametrize("profile", ["climate-sht4x-bh1750", "climate-sht4x-veml7700"])
+def test_a_dark_night_is_no_frozen_light_sensor(tmp_path: Path, profile: str) -> None:
+    """Light that stays at 0 for three hours is reported as such, without a fault."""
+    _run(tmp_path, "dark", profile)
+
+
 def test_self_heating_is_told_from_weather(tmp_path: Path) -> None:
     """A rise that slows down as a warming case's does is measured and warned of; sun, cold and a little warmth are not."""
     _run(tmp_path, "warm", "climate-sht4x")

@@ -35,7 +35,10 @@ def test_cabinet_captures_are_decoded_by_the_drivers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "what",
-    ["quiet", "removal", "doubt", "door", "light", "unseen", "warmth", "restart", "dates", "commands", "heap"],
+    [
+        *("quiet", "removal", "doubt", "door", "light", "unseen", "warmth", "restart", "dates", "commands", "heap"),
+        *("stale", "lamps", "unseen_restart", "wrong_clock", "weights", "heater", "new_dates"),
+    ],
 )
 def test_the_cabinet_rings_when_it_should_and_only_then(tmp_path: Path, what: str) -> None:
     """Each alarm once, ended once, over restarts too; a removal within a second; no light and no agreement are never well."""

@@ -16,7 +16,9 @@ JUMP = {"STARTCITY_CLOCK": "rate:0"}
 ROOMY_BYTES = 16 << 20  # the scripts keep every report to compare
 
 
-@pytest.mark.parametrize("what", ["water", "water_alarms", "s0", "deaf", "heap", "sleeping"])
+@pytest.mark.parametrize(
+    "what", ["water", "water_alarms", "s0", "deaf", "heap", "sleeping", "sleeping_reset", "sleeping_burst"]
+)
 def test_pulse_meters_keep_their_promises(what: str) -> None:
     """Counts over resets, power cuts, deaf moments and sleep; alarms and faults by name; handlers that allocate nothing."""
     text = run_script("tests/vm/scripts/meters.py", what, board=True, env=JUMP, heap_bytes=ROOMY_BYTES)
@@ -36,6 +38,12 @@ def modbus(what: str, profile: str, folder: Path) -> None:
     path.write_text(json.dumps(work), encoding="utf-8")
     text = run_script("tests/vm/scripts/meters_modbus.py", str(path), board=True, env=JUMP, heap_bytes=ROOMY_BYTES)
     assert text.splitlines()[-1].startswith("ok"), text
+
+
+@pytest.mark.parametrize("what", ["late", "settings"])
+def test_a_late_answer_is_nobodys_and_a_bad_setting_a_fault(what: str, tmp_path: Path) -> None:
+    """An answer after the timeout is never another register's value; settings that cannot be used are named, and the node goes on."""
+    modbus(what, "energy-sdm120", tmp_path)
 
 
 @pytest.mark.parametrize("profile", MODBUS)

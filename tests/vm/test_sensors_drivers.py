@@ -37,7 +37,7 @@ def test_hx711_keeps_its_promises_when_things_go_wrong(what: str) -> None:
     assert run_script(f"{SCRIPTS}/sensors_hx711.py", what, board=True, env=JUMP).endswith("ok\n")
 
 
-@pytest.mark.parametrize("profile", ["parking-qmc5883l", "strain-hx711"])
+@pytest.mark.parametrize("profile", ["strain-hx711"])
 def test_captures_are_decoded_by_the_drivers(profile: str) -> None:
     """Every capture of a profile, as bytes in the chip, comes out of the real driver as its captures.toml says."""
     captures = load_captures(load_profiles()[profile])
@@ -54,8 +54,7 @@ def test_captures_are_decoded_by_the_drivers(profile: str) -> None:
 @pytest.mark.parametrize(
     ("app", "profile", "settings"),
     [
-        ("parking", "parking-qmc5883l", {}),
-        ("strain", "strain-hx711", {"stream": True, "frame_runs": 4, "pstrain_per_k": 11_700_000}),
+        ("strain", "strain-hx711", {"stream": True, "pstrain_per_k": 11_700_000}),
     ],
 )
 def test_applications_report_measure_and_name_what_is_missing(
@@ -65,6 +64,10 @@ def test_applications_report_measure_and_name_what_is_missing(
     loaded = load_profiles()[profile]
     config = loaded.firmware_config(settings)
     text = run_script(
-        f"{SCRIPTS}/sensors_apps.py", app, json.dumps(config["settings"]), board=True, env=JUMP, heap_bytes=ROOMY_BYTES
+        f"{SCRIPTS}/sensors_apps.py",
+        app,
+        board=True,
+        env={**JUMP, "STARTCITY_SETTINGS": json.dumps(config["settings"])},
+        heap_bytes=ROOMY_BYTES,
     )
     assert text.splitlines()[-1].startswith("ok")

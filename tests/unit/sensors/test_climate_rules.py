@@ -84,6 +84,8 @@ def test_implausible_values_are_named() -> None:
     reasons = [judge.reason((2000, 5000)) for _ in range(102)]
     assert reasons[:100] == [""] * 100 and reasons[101] == "the same values again and again"
     assert judge.reason((2001, 5000)) == ""
+    night = rules.Plausible([(0, 13_000_000)], True)
+    assert {night.reason((0,)) for _ in range(500)} == {""} and night.reason((-1,)), "light may stay where it is"
     assert rules.is_jump((2501, 5000), [2000, 5000], [500, 0]) and not rules.is_jump((2500, 9), [2000, 5000], [500, 0])
     assert not rules.is_jump((9000, 1), [None, 5000], [500, 0]) and not rules.is_jump((1, 1), None, [500, 0])
 
@@ -95,3 +97,10 @@ def test_climate_code_computes_in_whole_numbers(path: str) -> None:
         assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), f"line {node.lineno}"
         assert not (isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)), f"line {node.lineno}"
         assert not (isinstance(node, ast.Name) and node.id in ("float", "math")), f"line {node.lineno}"
+
+
+def test_a_clock_that_began_anew_makes_a_report_due() -> None:
+    """A last report that lies in the future is one of another clock: it holds nothing back."""
+    watch = gate.ChangeGate([(20, 0)], 3600)
+    watch.reported([2000], 86_400_000)
+    assert watch.is_due([2000], 700) and not watch.is_due([2000], 86_400_001)

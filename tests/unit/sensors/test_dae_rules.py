@@ -27,12 +27,13 @@ DAY_MS = rules.DAY_MS
 LOOKS = 15  # of 3,500 samples each
 
 
-def look(samples: list[tuple[int, int]], step_ms: int = 10) -> tuple[int, str]:
-    """The verdict over (green, red) samples in uV above the dark, `step_ms` apart."""
+def look(samples: list[tuple[int, int]], expected: int | None = None, steady_green_ok: bool = True) -> tuple[int, str]:
+    """The verdict over (green, red) samples in uV above the dark, 10 ms apart, where `expected` (all of these) belong to a look."""
     watcher = light.StatusLight(ON_UV)
     for index, (green_uv, red_uv) in enumerate(samples):
-        watcher.add(DARK_UV + green_uv, DARK_UV + red_uv, DARK_UV + green_uv, index * step_ms)
-    verdict: tuple[int, str] = judge.verdict(watcher, 800, 10_000)
+        watcher.add(DARK_UV + green_uv, DARK_UV + red_uv, DARK_UV + green_uv, index * 10)
+    expected = len(samples) if expected is None else expected
+    verdict: tuple[int, str] = judge.verdict(watcher, 800, 10_000, expected, steady_green_ok)
     return verdict
 
 
@@ -119,7 +120,7 @@ def test_a_lamp_that_is_switched_between_two_readings_has_no_colour() -> None:
     for at_ms in range(0, 2 * WINDOW_MS, 10):
         is_flank = at_ms // 1000 % 2 == 0
         watcher.add(DARK_UV + (900_000 if is_flank else 0), DARK_UV, DARK_UV, at_ms)
-    assert judge.verdict(watcher, 800, 10_000) == (UNKNOWN, "no light")
+    assert judge.verdict(watcher, 800, 10_000, 7000, True) == (UNKNOWN, "no light")
 
 
 def test_flashes_that_were_missed_make_no_fault() -> None:
@@ -131,7 +132,41 @@ def test_flashes_that_were_missed_make_no_fault() -> None:
         is_lit = at_ms % 3000 < 100
         green_uv = DARK_UV + (600_000 if is_lit else 0)
         watcher.add(green_uv, DARK_UV, green_uv, at_ms)
-    assert judge.verdict(watcher, 800, 10_000) == (UNKNOWN, "unsure")
+    assert judge.verdict(watcher, 800, 10_000, 3500, True) == (UNKNOWN, "unsure")
+
+
+def test_steady_green_is_ready_only_where_the_model_does_so() -> None:
+    """A cabinet lit green from outside looks the same: without the setting nobody knows."""
+    assert look([GREEN] * 3500, steady_green_ok=False) == (UNKNOWN, "green all the time")
+    assert look([GREEN] * 3500, steady_green_ok=True) == (OK, "green")
+    assert look(([OFF] * 290 + [GREEN] * 10) * 11, steady_green_ok=False) == (OK, "green, blinking")
+
+
+def test_green_that_was_hardly_seen_is_not_ready() -> None:
+    """Fewer than half of a look's samples, or a steady green with a pause in which it may have gone out: unknown."""
+    assert look([GREEN] * 1700, expected=3500) == (UNKNOWN, "unsure")
+    assert look(([OFF] * 290 + [GREEN] * 10) * 5, expected=3500) == (UNKNOWN, "unsure")
+    assert look([GREEN] * 1750, expected=3500) == (OK, "green")
+    watcher = light.StatusLight(ON_UV)
+    refused = light.StatusLight(ON_UV)
+    for at_ms in range(0, WINDOW_MS, 10):
+        if not 9_000 < at_ms < 15_500:
+            watcher.add(DARK_UV + 600_000, DARK_UV, DARK_UV + 600_000, at_ms)
+        again_uv = DARK_UV + (600_000 if at_ms % 330 == 0 else 0)  # 97 % of them differ from one reading to the next
+        refused.add(DARK_UV + 600_000, DARK_UV, again_uv, at_ms)
+    assert judge.verdict(watcher, 800, 10_000, 3500, True) == (UNKNOWN, "unsure")
+    assert refused.samples >= 100 and judge.verdict(refused, 800, 10_000, 3500, True) == (UNKNOWN, "unsure")
+
+
+AMBER = (360_000, 600_000)
+
+
+@pytest.mark.parametrize("other", [AMBER, (600_000, 600_000), (160_000, 300_000)])
+def test_green_beside_bright_flashes_of_another_colour_is_not_ready(other: tuple[int, int]) -> None:
+    """Green and amber in turn is a warning on many models; a leak of less than half the green is none."""
+    flashes = ([GREEN] * 10 + [OFF] * 140 + [other] * 10 + [OFF] * 140) * 11
+    assert look(flashes) == (UNKNOWN, "unsure")
+    assert look(([GREEN] * 10 + [OFF] * 140 + [(290_000, 240_000)] * 10 + [OFF] * 140) * 11) == (OK, "green, blinking")
 
 
 @given(st.lists(st.tuples(SENSE, SENSE, st.integers(1, 60)), max_size=60))

@@ -168,6 +168,38 @@ def test_what_is_accepted_is_no_leak_but_more_is() -> None:
     assert meter.days(2, leak_l_h=15) == LEAK
 
 
+@pytest.mark.parametrize("pause_min", [180, 240, 300])
+@pytest.mark.parametrize("from_min", [120, 165, 180, 215])
+def test_a_pause_of_one_slice_is_enough_wherever_it_lies(pause_min: int, from_min: int) -> None:
+    """With pulses of 10 l a pause of three hours breaks the run although slices are 2.5 hours; a leak of 4 l/h has none."""
+    rules = leak_rules.LeakRules(resolution_ml=10_000, nights=255)
+    for flow_ml_h in (0, 4800):
+        total_ml = rules.consumed_ml
+        base_s = rules._last_s or 0
+        for at_s in range(300, 6 * DAY_S, 300):
+            is_pause = from_min * 60 <= at_s % DAY_S < (from_min + pause_min) * 60
+            total_ml += (0 if is_pause else 3333) + flow_ml_h // 12
+            rules.update(base_s + at_s, total_ml // 10_000 * 10_000)
+            assert flow_ml_h or not rules.alarms, at_s
+    assert rules.alarms & LEAK
+
+
+@pytest.mark.parametrize("pulse_l", [50, 100, 250, 1000])
+def test_pulses_too_coarse_for_a_pause_raise_no_alarm(pulse_l: int) -> None:
+    """A house with quiet nights and a pulse of 50 l or more has neither leak nor burst; three such pulses in the window are one."""
+    rules = leak_rules.LeakRules(resolution_ml=pulse_l * 1000)
+    total_ml = 0
+    for at_s in range(0, 15 * DAY_S, 300):
+        total_ml += 3333 if 7 <= at_s // HOUR_S % 24 < 22 else 0
+        rules.update(at_s, total_ml // (pulse_l * 1000) * pulse_l * 1000)
+        assert rules.alarms == 0, at_s
+    assert rules.is_too_coarse and rules.night_ml_h is None
+    if pulse_l < 1000:
+        for step in range(1, 12):
+            rules.update(at_s + step * 300, (total_ml + step * 400_000) // (pulse_l * 1000) * pulse_l * 1000)
+        assert rules.alarms == BURST
+
+
 @pytest.mark.parametrize("new_total_ml", [0, 123_000, 900_000_000])
 def test_a_reset_or_another_meter_is_neither_use_nor_leak(new_total_ml: int) -> None:
     """The first reading after it is left out, the second goes on from there, and consumption holds only what ran."""

@@ -17,7 +17,7 @@ import world
 from apps.dae import WORDS, App
 from apps.dae_air import temperature
 from boards.esp32_generic import Board
-from node_core.light_verdict import verdict
+from node_core.light_verdict import look_verdict
 from node_core.status_light import StatusLight
 
 chips = wiring.solder(wiring.of_profile(sys.argv[1]))
@@ -91,7 +91,7 @@ def trace(raw):
     while time.ticks_diff(time.ticks_ms(), begin) < settings["watch_s"] * 1000:
         light.add(green.read_uv(), red.read_uv(), green.read_uv(), time.ticks_diff(time.ticks_ms(), begin))
         time.sleep_ms(10)
-    state, pattern = verdict(light, settings["blink_ms_min"], settings["blink_ms_max"])
+    state, pattern = look_verdict(light, settings, 100)
     return {"status": WORDS[state], "status_pattern": pattern}
 
 

@@ -201,6 +201,12 @@ def warm():
     assert 40 < warmings[0] < 70 and faults == []
 
 
+def dark():
+    """Three hours of night with not a lux are no frozen sensor: no fault, and the heartbeats say 0."""
+    play(start(temperature_c=20.0, humidity_pct=50.0, light_lx=0.0), (3 * 3600 + 60, None), (130, {"light_lx": 0.3}))
+    assert faults == [] and values("light")[:4] == [0, 0, 0, 0], (faults, values("light"))
+
+
 def Heated():
     """An application of a board that has just started."""
     global clock

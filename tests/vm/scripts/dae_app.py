@@ -125,8 +125,10 @@ def fresh(**more):
             store.erase_key(key)
         except OSError:
             pass
-    world.change(dict(IN, door_closed=True, cover_closed=True, lamp="green", lamp_uv=700_000, lamp_on_ms=120, lamp_period_ms=3000,
-                      lamp2="", ambient_uv=0, flicker_pct=0, battery_v=12.8, cabinet_v=12.2, temperature_c=18.5, absent=[], **more))  # fmt: skip
+    base = dict(IN, door_closed=True, cover_closed=True, lamp="green", lamp_uv=700_000, lamp_on_ms=120, lamp_period_ms=3000,
+                      lamp2="", ambient_uv=0, ambient_red=0.8, flicker_pct=0, battery_v=12.8, cabinet_v=12.2, temperature_c=18.5, absent=[])  # fmt: skip
+    base.update(more)
+    world.change(base)
 
 
 def quiet():
@@ -258,6 +260,116 @@ def unseen():
     assert 100_000 < when("status_unseen", True)[0][0] - reports[0][0] < 200_000, "it counted from the restart"
 
 
+def unseen_restart():
+    """A restart does not end `status_unseen`, with the city's time or without; what was counted without it is kept; only ready ends it."""
+    short = {"unseen_h": 1 / 12, "status_s": 30, "watch_s": 12}
+    for offset_ms in (0, None):
+        fresh(lamp="")
+        clock.offset_ms = offset_ms
+        play((320, None), **short)
+        assert alarms() == [("status_unseen", True)] and "ok" not in values("status"), alarms()
+        play((200, None), **short)
+        assert alarms() == [], ("a restart ended it", alarms())
+        clock.offset_ms = None
+        play((40, None), **short)
+        assert alarms() == [], "a restart ended it"
+        play((60, {"lamp": "green"}), **short)
+        assert alarms() == [("status_unseen", False)], alarms()
+    fresh(lamp="")
+    play((200, None), **short)
+    play((150, None), **short)  # 350 s of the 300, of which at least 180 were kept
+    assert alarms() == [("status_unseen", True)], "what was counted before the restart is lost"
+
+
+def wrong_clock():
+    """Times of a clock that was ten years ahead are forgotten: the register goes on, and unseen rings."""
+    short = {"unseen_h": 1 / 12, "status_s": 30, "watch_s": 12}
+    fresh()
+    clock.offset_ms = 3650 * DAY_MS
+    play((190, None), **short)
+    assert values("register")[0].startswith("date=2036"), values("register")
+    clock.offset_ms = 0
+    play((320, {"lamp": ""}), **short)
+    assert len(values("register")) == 1 and values("register")[0].startswith("date=2026"), values("register")
+    assert alarms() == [("status_unseen", True)], alarms()
+
+
+def stale():
+    """Ready belongs to the defibrillator that was looked at, and to a look that is not old: gone, swapped or shut off, nobody knows."""
+    quick = {"status_s": 30, "watch_s": 12, "heartbeat_s": 20}
+    fresh()
+    play((40, None), (40, OUT), (60, dict(IN, door_closed=False, lamp="red")), (60, {"door_closed": True}), **quick)
+    assert changes("status") == ["unknown", "ok", "unknown", "fault"], changes("status")
+    gone_ms = when("presence", "removed")[0][0]
+    late = [values for at_ms, _, values in reports if at_ms >= gone_ms and values.get("status") == "ok"]
+    assert late == [] and ("status_fault", True) in alarms(), (late, alarms())
+    # The switch alone is enough to doubt it.
+    fresh()
+    play((40, None), (4, {"dae_on_switch": False}), **quick)
+    assert changes("status") == ["unknown", "ok", "unknown"], changes("status")
+    # A door that stays open: the last look lasts for two periods and a look, no longer.
+    fresh()
+    play((40, None), (80, {"door_closed": False}), (40, {"door_closed": True}), **quick)
+    assert changes("status") == ["unknown", "ok", "unknown", "ok"], changes("status")
+    seen_ms = when("status", "ok")[0][0]
+    forgot_ms = [at_ms for at_ms, _ in when("status", "unknown") if at_ms > seen_ms][0]
+    assert 72_000 <= forgot_ms - seen_ms <= 72_000 + 50_000, (seen_ms, forgot_ms)
+
+
+def weights():
+    """A weight at the bound does not come and go, a wide tolerance does not hide a removal, and a scale without a factor is a fault."""
+    fresh()
+    steps = [(20, None)]
+    for _ in range(5):
+        steps += [(3, {"dae_g": 1990}), (3, {"dae_g": 2010})]
+    play(*steps, (4, {"dae_g": 1850}))
+    assert changes("presence") == ["present", "unknown"] and len(when("presence", "unknown")) == 1, reports
+    fresh(dae_g=1100)
+    play((10, None), (8, OUT), weight_g=1100, weight_tolerance_g=1200)
+    assert changes("presence") == ["present", "removed"], reports
+    fresh()
+    play((10, None), codes_per_kg=0)
+    assert faults["scale"] == "codes_per_kg is 0" and changes("presence") == ["unknown"] and not values("weight")
+    assert faults["presence"] == "the switch says there, the scale says nothing", faults
+
+
+def lamps():
+    """A cabinet lit green beside a dead light, and green in turn with amber: never ready; a steady green only by its setting."""
+    quick = {"status_s": 30, "watch_s": 12}
+    fresh(ambient_uv=300_000, ambient_red=0.2, lamp="")
+    play((30, None), **quick)
+    assert changes("status_pattern") == ["not looked at", "green all the time"] and changes("status") == ["unknown"]
+    play((30, None), **dict(quick, steady_green_ok=True))
+    assert values("status")[-1] == "ok", reports
+    fresh(ambient_red=0.8, lamp2="amber")
+    play((40, None), **dict(quick, watch_s=20))
+    assert changes("status") == ["unknown"] and values("status_pattern")[-1] == "unsure", reports
+
+
+def heater():
+    """Losing the power neither ends nor excuses a failed heater; where the supply is not wired the heater is watched too."""
+    quick = {"air_s": 10, "status_s": 9999, "heater_s": 60}
+    fresh(temperature_c=3.0)
+    play((100, None), (20, {"cabinet_v": 0.0}), (90, {"cabinet_v": 12.2}), (30, {"temperature_c": 18.0}), **quick)
+    assert alarms() == [("heater_failed", True), ("heater_failed", False)], alarms()
+    play((100, {"temperature_c": 3.0}), **dict(quick, power_min_mv=0))
+    assert alarms() == [("heater_failed", True)], alarms()
+
+
+def new_dates():
+    """New pads are told of at once, also where all is well before and after; an erased date is forgotten."""
+    from apps.dae_paper import tend
+
+    fresh()
+    clock.offset_ms = -clock.now_ms()
+    told = []
+    for text in ("2027-06-30", "2027-06-30", "2029-06-30", "", "2029-06-30"):
+        app = play((2, None), pads_expiry=text, status_s=9999)
+        tend(app, clock.now_ms(), report, fault)
+        told.append(values("pads_days"))
+    assert told == [[282], [], [1013], [], [1013]], told
+
+
 def warmth():
     """Warning and critical temperatures with hysteresis, heater with and without power, backup battery: once each."""
     quick = {"air_s": 10, "status_s": 9999, "heater_s": 60}
@@ -376,7 +488,8 @@ def heap():
         green_uv, red_uv = trace[index]
         watcher.add(green_uv, red_uv, green_uv, index * 100)
     micropython.heap_unlock()
-    assert verdict(watcher, 800, 10_000) == (1, "green, blinking"), verdict(watcher, 800, 10_000)
+    found = verdict(watcher, 800, 10_000, 350, False)
+    assert found == (1, "green, blinking"), found
 
 
 power.directory = None

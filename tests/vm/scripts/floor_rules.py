@@ -9,7 +9,7 @@ import random
 import sys
 
 import ram_flash
-from node_io import flash_store
+from node_io import flash_store, queue_rare
 from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start, told
 
 TEXT = "y" * 150
@@ -65,7 +65,7 @@ def all_held(outbox):
     store = outbox._store
     for lane in range(3):
         for entry in store.resting[lane]:
-            for place, epoch, sequence in flash_store.scan(store._path(lane, entry[0], entry[1], entry[2])):
+            for place, epoch, sequence in queue_rare.scan(store.path(lane, entry[0], entry[1], entry[2])):
                 if place >= 0 and sequence >= max(entry[3], outbox.numbers.closed_floor(epoch)):
                     found.add((epoch, sequence))
     return found

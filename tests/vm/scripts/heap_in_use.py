@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""Run the whole node, without the simulator's own memory, and print the heap that it keeps: `heap_in_use.py FOLDER [full]`.
+"""Run the whole node, without the simulator's own memory, and print the heap that it keeps: `heap_in_use.py FOLDER [full|FEED]`.
 
 FOLDER holds config.json and key.bin. The board's modules are replaced by the least that lets the firmware run: this
 is about memory, and the simulated board would count its own. With `full` an application reports until the queue on flash
@@ -9,6 +9,7 @@ is full and gives up its oldest. Prints `steady BYTES SEGMENTS` of the 64-bit in
 
 import asyncio
 import gc
+import json
 import os
 import sys
 
@@ -23,8 +24,53 @@ class Pin:
     IN = 0
     OUT = 1
     PULL_UP = 2
+    IRQ_FALLING = 2
+    IRQ_RISING = 1
 
     def __init__(self, *_, **__):
+        pass
+
+    def value(self, *_):
+        return 1
+
+    def irq(self, **_):
+        pass
+
+
+class ADC:
+    ATTN_11DB = 3
+
+    def __init__(self, *_, **__):
+        pass
+
+    def read_uv(self):
+        return 142_000
+
+
+class Timer:
+    PERIODIC = 1
+
+    def __init__(self, *_):
+        pass
+
+    def init(self, **_):
+        pass
+
+
+class UART:
+    def __init__(self, *_, **__):
+        pass
+
+    def any(self):
+        return 0
+
+    def read(self):
+        return None
+
+    def write(self, data):
+        return len(data)
+
+    def flush(self):
         pass
 
 
@@ -34,6 +80,18 @@ class I2C:
 
     def __getattr__(self, _):
         raise OSError(19)
+
+
+class SPI:
+    def __init__(self, *_, **__):
+        pass
+
+    def write(self, _):
+        pass
+
+    def write_readinto(self, _, answer):
+        for index in range(len(answer)):
+            answer[index] = 0xFF
 
 
 class WLAN:
@@ -72,7 +130,13 @@ class NVS:
     def get_blob(self, *_):
         raise OSError(1)
 
+    def get_i32(self, _):
+        raise OSError(1)
+
     def set_blob(self, *_):
+        pass
+
+    def set_i32(self, *_):
         pass
 
     def commit(self):
@@ -81,7 +145,11 @@ class NVS:
 
 sys.modules["machine"] = Module(
     Pin=Pin,
+    Timer=Timer,
+    UART=UART,
     I2C=I2C,
+    ADC=ADC,
+    SPI=SPI,
     unique_id=lambda: b"\xaa\xbb\xcc\xdd\xee\xff",
     reset_cause=lambda: 1,
     PWRON_RESET=1,
@@ -96,10 +164,15 @@ os.chdir(sys.argv[1])
 gc.collect()
 base = gc.mem_alloc()
 
-import apps.parking
 import runtime
 
-is_full = len(sys.argv) > 2
+with open("config.json") as file:
+    application = __import__("apps." + json.load(file)["app"], None, None, ("App",))
+
+what = sys.argv[2] if len(sys.argv) > 2 else ""
+is_full = what == "full"
+if what and not is_full:
+    __import__(what)  # a module beside this one, which feeds a sensor
 
 
 class Busy:
@@ -116,7 +189,7 @@ class Busy:
 
 
 if is_full:
-    apps.parking.App = Busy
+    application.App = Busy
 
 
 def segments():

@@ -139,15 +139,23 @@ def water_alarms():
 def s0():
     """A school's power over an hour: each pulse counts, power is that of the meter, a short circuit and a disturbance are named."""
     chip = wiring.solder((S0,))["pulse_source"]
-    steps = [(600, {"power_w": [20000.0, 20000.0, 17000.0]}), (600, {"power_w": [500.0, 300.0, 100.0]}), (2, {"power_w": [0.0, 0.0, 0.0]})]
+    steps = [
+        (600, {"power_w": [20000.0, 20000.0, 17000.0]}),
+        (600, {"power_w": [500.0, 300.0, 100.0]}),
+        (2, {"power_w": [0.0, 0.0, 0.0]}),
+    ]
     asyncio.run(stage(app_of("energy_pulse", ENERGY), steps + [(301, None)]))
     assert faults == [], faults
     assert values("pulses")[-1] == chip.pulses == int(chip.units + 0.5), (values("pulses")[-1], chip.pulses, chip.units)
     assert values("energy_in")[-1] == 5_000_000 * 3600 + chip.pulses * 3600
-    assert any(abs(w - 57000) < 400 for w in values("power")) and any(abs(w - 900) < 60 for w in values("power")), values("power")
+    assert any(abs(w - 57000) < 400 for w in values("power")) and any(abs(w - 900) < 60 for w in values("power")), (
+        values("power")
+    )
     del reports[:]
     asyncio.run(stage(app_of("energy_pulse", ENERGY), [(30, {"pulse_cable": "short"}), (30, {"pulse_cable": "ok"})]))
-    assert faults == [("contact", "closed for long: a short in the cable, or the contact sticks"), ("contact", "")], faults
+    assert faults == [("contact", "closed for long: a short in the cable, or the contact sticks"), ("contact", "")], (
+        faults
+    )
     del faults[:]
     asyncio.run(stage(app_of("energy_pulse", ENERGY), [(5, {"pulse_noise_hz": 5000}), (5, {"pulse_noise_hz": 0})]))
     assert faults == [("input", "chatters: a disturbance on the cable"), ("input", "")], faults
@@ -228,7 +236,9 @@ def sleeping():
     level = 1
     events = []  # (at_ms, level)
     at_ms = 10_000
-    for index in range(397):  # 20 days of pulses; the contact stays closed for a third of the turn, sometimes for a blink
+    for index in range(
+        397
+    ):  # 20 days of pulses; the contact stays closed for a third of the turn, sometimes for a blink
         at_ms += 4_000_000 if index % 7 == 3 else (90_000, 900, 300_000)[index % 3] + 3_500_000 * (index % 2)
         events.append((at_ms, 0))
         at_ms += 150 if index % 5 == 0 else 60_000
@@ -273,6 +283,92 @@ def sleeping():
     del reports[:]
     asyncio.run(app_module.App(Board(), settings, clock).wake(report, fault, None, "power"))
     assert values("pulses")[0] == told == 397
+
+
+class _Sleeper:
+    """A battery node without pulses of its own: the hours and the pulses are the caller's."""
+
+    ms = 0
+
+    def __init__(self, **changes):
+        self.pin = machine.connect_pin(25, level=1)
+        machine.connect_pin(14, level=0)
+        self.settings = dict(WATER, interval_s=21600, tamper_loop=False)
+        self.settings.update(changes)
+        self.state = None
+
+    def now_ms(self):
+        return self.ms
+
+    def wake(self, why):
+        self.app = app_module("water").App(Board(), self.settings, self)
+        self.state, sleep_s, _ = asyncio.run(self.app.wake(report, fault, self.state, why))
+        return sleep_s
+
+    def pulse(self):
+        self.pin.drive(0)
+        self.wake("pin")
+        self.ms += 1000
+        self.pin.drive(1)
+        self.wake("pin")
+
+
+def app_module(name):
+    return __import__("apps." + name, None, None, ("App",))
+
+
+def sleeping_reset():
+    """A reset that is no power cut hands a state over while the clock begins anew: the count stays, the node reports and finds leaks."""
+    node = _Sleeper()
+    node.wake("power")
+    assert node.app.rezero() is False  # before the first night nothing is known that could be normal
+    for _ in range(60 * 24):
+        node.ms += 3_600_000
+        node.wake("timer")
+    assert node.app.rezero() is True
+    node.pulse()
+    node.ms = 700
+    node.pin.drive(0)  # it closed while the board was starting
+    del reports[:]
+    assert node.wake("power") <= 3600 and values("pulses") == [2] and values("leak") == [False, False], reports
+    for _ in range(30):
+        node.pin.drive(1)
+        node.wake("pin")
+        node.ms += 3_600_000
+        node.pulse()
+    assert values("pulses")[-1] >= 26 and values("leak")[-1] is True, values("pulses")
+    assert max(values("consumption")) <= 250_000, values("consumption")
+    # Another reading of the dial: the count begins there, with the state and without.
+    node.settings["start_l"] = 50_000
+    for why in ("timer", "power"):
+        del reports[:]
+        node.wake(why)
+        assert values("volume") == [50_000_000] and values("pulses") == [0], reports
+    node.pulse()
+    node.ms += 8 * 3_600_000
+    node.wake("timer")
+    assert values("volume")[-1] == 50_010_000
+
+
+def sleeping_burst():
+    """50 minutes of 1,800 l/h ring on a node that looks every hour, wherever in the hour they lie; a coarse pulse is named."""
+    for offset_ms in (0, 1_000_000, 1_800_000, 2_700_000):
+        del reports[:]
+        node = _Sleeper()
+        node.wake("power")
+        for _ in range(30):
+            node.ms += 3_600_000
+            node.wake("timer")
+        node.ms += offset_ms
+        for _ in range(150):
+            node.ms += 19_000
+            node.pulse()
+        assert [urgent for _, readings, urgent in reports if ("burst", True) in readings][:1] == [True], offset_ms
+    assert not [entry for entry in faults if entry[1]], faults
+    node.settings["pulse_ml"] = 100_000
+    node.ms += 60_000
+    node.wake("timer")
+    assert [entry for entry in faults if entry[1]] == [("pulse", "too coarse for leak_l_h: only bursts are looked for")]
 
 
 power.directory = None

@@ -118,7 +118,11 @@ def trouble():
     for word in ("noise", "heard"):
         del reports[:], faults[:]
         asyncio.run(stage(App(Board(), settings, Clock()), [(8, {"modbus_fault": word})]))
-        assert not faults and len(reports) == 1 and reports[0][1]["power"] == round(total_w * 10), (word, faults, reports)
+        assert not faults and len(reports) == 1 and reports[0][1]["power"] == round(total_w * 10), (
+            word,
+            faults,
+            reports,
+        )
     world.change({"modbus_fault": ""})
     if "f32" in settings["registers"]:
         del reports[:], faults[:]
@@ -148,5 +152,40 @@ def trouble():
     assert faults == [("counter", "energy_in has fallen: another meter, or a reset")], faults
 
 
-globals()[work["what"]]()
+def late():
+    """Answers that come after the timeout, for a while or always: what is reported is right, or nothing is."""
+    slow = dict(settings, timeout_ms=200)
+    for delay_ms in (190, 230, 300, 390):
+        world.change({"modbus_delay_ms": delay_ms})
+        app = App(Board(), slow, Clock())
+        steps = [
+            (7, None),
+            (20, {"modbus_delay_ms": 15}),
+            (3, {"modbus_delay_ms": delay_ms}),
+            (20, {"modbus_delay_ms": 15}),
+        ]
+        asyncio.run(stage(app, steps))
+        assert faults or delay_ms < 200
+    assert len(reports) >= 8, reports
+    for _, row in reports:
+        for name, value in row.items():
+            wanted = reports[0][1][name]
+            assert abs(value - wanted) <= (20_000 if name[:6] == "energy" else 1), (name, value, wanted)
+
+
+def bad_settings():
+    for name, value in (
+        ("parity", "X"),
+        ("registers", "voltage=0x00:f33"),
+        ("registers", ""),
+        ("registers", "a=0:f32.-1"),
+    ):
+        del faults[:]
+        app = App(Board(), dict(settings, **{name: value}), Clock())
+        asyncio.run(stage(app, [(60, None), (60, app.sample_now)]))
+        assert len(faults) == 1 and faults[0][0] == "settings" and faults[0][1].startswith(name), faults
+    assert not reports
+
+
+globals()[{"settings": "bad_settings"}.get(work["what"], work["what"])]()
 print("ok", chip.requests)

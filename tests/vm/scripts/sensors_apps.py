@@ -1,9 +1,11 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""The applications on the simulated board, in jump mode. argv: application, JSON of its settings. The world is changed from here."""
+"""The applications on the simulated board, in jump mode. argv: application; STARTCITY_SETTINGS: JSON of its settings (an argument
+has at most 255 bytes). The world is changed from here."""
 
 import asyncio
 import json
+import os
 import power
 import simclock
 import sys
@@ -15,7 +17,7 @@ from array import array
 from boards.esp32_generic import Board
 
 NAME = sys.argv[1]
-settings = json.loads(sys.argv[2])
+settings = json.loads(os.getenv("STARTCITY_SETTINGS"))
 reports = []
 faults = []
 
@@ -83,37 +85,6 @@ def new_app():
     return module.App(Board(), settings, Clock())
 
 
-def parking():
-    wiring.solder()
-    empty, car, other = [22e-6, 1e-6, -40e-6], [35e-6, -4e-6, -52e-6], [20e-6, 9e-6, -33e-6]
-    app = new_app()
-    asyncio.run(stage(app, [
-        (30, {"field_t": empty}), (60, {"field_t": car}), (60, {"field_t": empty}), (60, {"field_t": other}), (1300, {"field_t": empty}),
-    ]))  # fmt: skip
-    known = [value for _, value in values("occupancy_known")]
-    assert known[0] is False and known[1:] and all(known[1:]), known
-    states = [value for _, value in values("occupied")]
-    changes = [state for index, state in enumerate(states) if index == 0 or states[index - 1] != state]
-    assert changes == [False, True, False], states
-    assert len(states) >= 5, "the heartbeat repeats the state"
-    assert faults == [], faults
-    fields = values("field_x")
-    assert abs(fields[-1][1] - 22000) < 600
-    # A restart remembers the empty field: it knows at once, even with a car on top.
-    world.change({"field_t": car})
-    del reports[:]
-    asyncio.run(stage(new_app(), [(10, None)]))
-    assert values("occupied")[0][1] is True, reports
-    # The sensor disappears, another answers later.
-    del reports[:]
-    asyncio.run(stage(new_app(), [(5, None), (30, {"absent": ["qmc5883l"]}), (30, {"absent": []})]))
-    assert [part for part, _ in faults] == ["magnetometer", "magnetometer"] and faults[0][1] and faults[1][1] == "", (
-        faults
-    )
-    asyncio.run(stage(new_app(), [(20, {"field_t": [3e-3, 0, 0]}), (20, {"field_t": empty})]))
-    assert faults[2:] == [("magnetometer", "field out of range"), ("magnetometer", "")], faults
-
-
 def strain():
     chip = wiring.solder()["hx711"]
     truth = []
@@ -138,7 +109,7 @@ def strain():
     while [code for _, code in known[first : first + 40]] != [code for _, code in stored[:40]]:
         first += 1
         assert first < 20, "the first stored samples are not in the truth"
-    assert len(stored) >= 59 * 80
+    assert len(stored) >= 55 * 80  # up to five runs wait for their frame
     for (at_us, code), (true_us, true_code) in zip(stored, known[first:]):
         assert code == true_code and abs(at_us - true_us) <= 1600, (at_us, true_us, code, true_code)
     means = values("code_mean")
@@ -153,7 +124,10 @@ def strain():
         (12, {"absent": ["sht4x"]}), (12, {"absent": ["sht4x", "hx711"]}), (15, {"absent": []}),
         (12, {"strain_code": 99_000_000}), (12, {"strain_code": 0}),
     ]))  # fmt: skip
-    assert values("strain_uncompensated") and values("strain"), reports
+    compensated = [
+        any([entry[0] == "strain" for entry in readings]) for _, readings in reports if readings[0][0] == "samples"
+    ]
+    assert True in compensated and False in compensated, reports
     parts = [(part, bool(reason)) for part, reason in faults]
     assert parts == [
         ("sht4x", True), ("hx711", True), ("hx711", False), ("sht4x", False), ("bridge", True), ("bridge", False)

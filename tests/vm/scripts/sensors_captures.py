@@ -11,23 +11,13 @@ import world
 from array import array
 
 from boards.esp32_generic import Board
-from node_core.strain_processing import Block
+from node_core.strain_monitor import Block
 from node_io.drivers.hx711 import Hx711
-from node_io.drivers.qmc5883l import Qmc5883l
 from node_io.drivers.sht4x import Sht4x
 
 
 async def sleep_ms(duration_ms):
     await asyncio.sleep_ms(duration_ms)
-
-
-def registers(chip, raw):
-    """The chip's nine registers hold the bytes; the driver reads them over the bus."""
-    chip._registers[: len(raw)] = raw
-    x, y, z, temperature, overflow = Qmc5883l(Board().i2c()).read()
-    if overflow:
-        return {"error": "field out of range"}
-    return {"field_x": x, "field_y": y, "field_z": z, "temperature_relative": temperature}
 
 
 def word(chip, driver, raw):
@@ -43,7 +33,7 @@ def word(chip, driver, raw):
     block = Block()
     block.add(codes[0])
     block.add(codes[1])
-    _, _, mean, _, _, saturated, _ = block.end()
+    _, _, mean, _, saturated, _ = block.end()
     return {"saturated": saturated} if mean is None else {"code_mean": mean, "saturated": saturated}
 
 
@@ -68,9 +58,7 @@ board = Board()
 driver = Hx711(board.pin("hx711_dout"), board.pin("hx711_sck"))
 for text in json.loads(sys.argv[2]):
     raw = bytes.fromhex(text.replace(" ", ""))
-    if sys.argv[1] == "parking-qmc5883l":
-        found = registers(chips["qmc5883l"], raw)
-    elif len(raw) == 3:
+    if len(raw) == 3:
         found = word(chips["hx711"], driver, raw)
     else:
         found = answer(chips["sht4x"], raw)

@@ -20,6 +20,7 @@ async def watch_field():
     from node_io.drivers.qmc5883l import Qmc5883l
 
     sensor = Qmc5883l(Board().i2c())
+    sample = [0] * 5
     last = None
     while True:
         await asyncio.sleep_ms(200)
@@ -27,8 +28,8 @@ async def watch_field():
             if last is None or last == "gone":
                 sensor.start()
                 await asyncio.sleep_ms(150)
-            sample = sensor.read()
-            now = "none" if sample is None else "strong" if sample[0] > 50_000 else "weak"
+            is_new = not sensor.read(sample)
+            now = "none" if not is_new else "strong" if sample[0] > 50_000 else "weak"
         except OSError:
             now = "gone"
         if now not in ("none", last):

@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The flash store of a node that sleeps: after an orderly sleep it goes on writing to the segments that it was writing to.
+
+Else each wake would begin a segment of its own, and a queue of 64 segments hold 64 wakes.
+"""
+
+import os
+
+from node_io import borrowed
+from node_io.flash_store import UNKNOWN, FlashStore, Segment, tag_of
+
+
+class SleepingStore(FlashStore):
+    def __init__(self, folder: str, segments_max: int, waits_s: list) -> None:
+        super().__init__(folder, segments_max, waits_s)
+        self.reopened: list = [None, None, None]  # by lane: (number, bytes, numbers) of what may be gone on with
+
+    def _tail(self, lane: int, epoch: bytes, entry) -> Segment:
+        if self.tails[lane] is None and self.reopened[lane] is not None:
+            self._reopen(lane)
+        return super()._tail(lane, epoch, entry)
+
+    def _reopen(self, lane: int) -> None:
+        """Go on writing to the segment that was written to before an orderly sleep."""
+        number, size_bytes, numbers = self.reopened[lane]
+        self.reopened[lane] = None
+        held = self.resting[lane]
+        found = [entry for entry in held if entry[0] == number]
+        if found:
+            segment = borrowed.call("node_io.queue_rare", "load_segment", self, lane, found[0], numbers)
+        else:
+            held = self.heads[lane]
+            found = [segment for segment in held if segment.number == number]
+            if not found:
+                return
+            segment = found[0]
+        if segment.lost or not segment.epoch or os.stat(segment.path)[6] != size_bytes:
+            return
+        held.remove(found[0])
+        segment.size_bytes = size_bytes
+        self.tails[lane] = segment
+
+    def rest(self, lane: int) -> None:
+        """Put the segment that is being written to rest, as if an earlier boot had left it."""
+        tail = self.tails[lane]
+        self.tails[lane] = None
+        if tail is not None:
+            self.resting[lane].append((tail.number, tail.sequences[0], tag_of(tail.epoch), UNKNOWN))

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Joins the configured networks, strongest first, and says what happens.
+
+A network without a password is joined only if `open_networks` names it, and a network that we know with a password
+is not joined while it appears without one: whoever sets up an open copy of it gets nothing.
+"""
+
+import asyncio
+
+import network
+
+_JOIN_MS = 20_000
+_POLL_MS = 200
+_FAILURES_BEFORE_RESTART = 8
+_OPEN = 0
+
+
+async def join(wifi, found: list = None) -> bool:
+    """Try each network that is in reach once. True when one has given us an address. `found` is filled with what a scan sees."""
+    if not wifi.passwords:
+        wifi.log("no network is configured")
+        return False
+    try:
+        wifi.wlan.disconnect()  # the port refuses to scan while it still tries
+        wifi.wlan.config(reconnects=0)
+        seen = wifi.wlan.scan()
+    except (OSError, ValueError) as error:
+        wifi.log("scan failed: %s" % error)
+        seen = []
+    if found is not None:
+        found.extend(seen)
+    for name in _candidates(wifi, seen):
+        if await _join_one(wifi, name, wifi.passwords[name]):
+            wifi.failures = 0
+            return True
+    wifi.failures += 1
+    if wifi.failures % _FAILURES_BEFORE_RESTART == 0:
+        wifi.log("restarting the radio")
+        wifi.wlan.active(False)
+        await asyncio.sleep_ms(500)
+        wifi.switch_on()
+    return False
+
+
+def _candidates(wifi, seen: list) -> list:
+    """Names to try in this order: those in reach, then those that may be hidden."""
+    names: list = []
+    refused: list = []
+    for raw, _, _, _, security, _ in sorted(seen, key=lambda found: -found[3]):
+        try:
+            name = raw.decode()
+        except UnicodeError:
+            continue
+        if name not in wifi.passwords or name in names:
+            continue
+        is_open = security == _OPEN
+        if is_open and name not in wifi.open_names:
+            refused.append(name)
+            wifi.log("%s is an open network here: not joined, open_networks does not name it" % name)
+        elif is_open == (not wifi.passwords[name]):
+            names.append(name)
+    for name in wifi.passwords:
+        # Hidden, or the scan failed. An open one only if it is named; `refused` appeared open, though we know a password.
+        if name not in names and name not in refused and (wifi.passwords[name] or name in wifi.open_names):
+            names.append(name)
+    return names
+
+
+async def _join_one(wifi, name: str, password: str) -> bool:
+    wifi.log("joining %s" % name)
+    try:
+        if password:
+            wifi.wlan.connect(name, password)
+        else:
+            wifi.wlan.connect(name)
+    except OSError as error:
+        wifi.log("%s: %s" % (name, error))
+        return False
+    for _ in range(_JOIN_MS // _POLL_MS):
+        await asyncio.sleep_ms(_POLL_MS)
+        if wifi.wlan.isconnected():
+            wifi.log("joined %s, address %s, %s dBm" % (name, wifi.wlan.ifconfig()[0], wifi.rssi_dbm()))
+            return True
+        if wifi.wlan.status() not in (network.STAT_CONNECTING, network.STAT_IDLE):
+            break
+    wifi.log("%s: %s" % (name, _reasons().get(wifi.wlan.status(), "status %s" % wifi.wlan.status())))
+    try:
+        wifi.wlan.disconnect()
+    except OSError:
+        pass  # it was not connected
+    return False
+
+
+def _reasons() -> dict:
+    names = (
+        ("STAT_WRONG_PASSWORD", "wrong password"),
+        ("STAT_NO_AP_FOUND", "network not found"),
+        ("STAT_HANDSHAKE_TIMEOUT", "no handshake: wrong password?"),
+        ("STAT_ASSOC_FAIL", "refused by the access point"),
+        ("STAT_BEACON_TIMEOUT", "signal lost"),
+        ("STAT_CONNECTING", "no address in time"),
+    )
+    return {getattr(network, name): text for name, text in names if hasattr(network, name)}
