@@ -84,7 +84,7 @@ _LENGTH = const(27)
 
 # How many, how often, how much. Chosen on simulated bays (docs/parking-detector.md); a factor of 1.5 to either side changes little.
 _KEPT = const(5)
-_DUMPED = const(4)
+_DUMP_BYTES = const(250)
 _FORGOTTEN = -25.0  # nats
 _NOISE = 0.3  # variance of a measurement, in units of the noise squared
 _WANDER_VAR = 6.0
@@ -112,9 +112,11 @@ _STREAM_MS = const(10_000)
 _QUIET_MS = const(60_000)
 _UNDECIDED_MS = const(7_200_000)
 _STUCK_MS = const(86_400_000)
-_HEAD = "<BBqiihHHHHHHB"
-_EACH = "<HBH12h4H6h"
+_HEAD = "<BBqihhHHHHHH"
+_FREE = "<HBH9h3H3h"  # weight, taken and bad, age; empty, slope, wander; deviations and correlations of the covariance
+_OCCUPIED = "<HBH12h4H6h"  # and level
 _VERSION = 2
+_LINKS = ((0, 1, 1), (0, 2, 2), (0, 3, 3), (1, 2, 5), (1, 3, 6), (2, 3, 8))  # row, column, place in the covariance
 
 
 def _gains(h, t, taken):
@@ -547,90 +549,98 @@ class ParkingDetector:
         """The best explanations as bytes to keep over sleep and power cuts, or None where there are none."""
         if not self._explanations:
             return None
-        noise = [int(each * 10000) for each in self._noise]
         zero = -(1 << 31) if self._zero_cdeg is None else self._zero_cdeg
-        undecided_s = max(0, min(65535, (self._known_ms - self._judged_ms) // 1000))
         data = struct.pack(
             _HEAD,
             _VERSION,
             self.state,
             self._judged_ms,
             zero,
-            self._cdeg,
+            _short(self._cdeg - (self._zero_cdeg or 0)),
             _short(self._t * 1000),
-            noise[0],
-            noise[1],
-            noise[2],
-            int(self._size * 1000),
-            min(65535, int(self._step * 10000)),
-            undecided_s,
-            min(_DUMPED, len(self._explanations)),
+            int(self._noise[0] * 10000 + 0.5),
+            int(self._noise[1] * 10000 + 0.5),
+            int(self._noise[2] * 10000 + 0.5),
+            int(self._size * 1000 + 0.5),
+            min(65535, int(self._step * 10000 + 0.5)),
+            max(0, min(65535, (self._known_ms - self._judged_ms) // 1000)),
         )
-        for h in self._explanations[:_DUMPED]:
+        for h in self._explanations:
+            is_taken = h[_TAKEN] > 0
             behind = self._explanations[0][_WEIGHT] - h[_WEIGHT]
-            parts = [max(0, int(behind * 1000)), int(h[_TAKEN]) + 2 * int(h[_BAD]), min(65535, int(h[_AGE] * 10))]
-            for place in range(_EMPTY, _COV):
+            parts = [max(0, int(behind * 1000 + 0.5)), int(h[_TAKEN]) + 2 * int(h[_BAD]), min(65535, int(h[_AGE] * 10))]
+            for place in range(_EMPTY, _COV if is_taken else _LEVEL):
                 parts.append(_short(h[place] * 62.5))
             deviations = [sqrt(max(1e-8, h[_COV + place])) for place in (0, 4, 7, 9)]
-            for each in deviations:
-                parts.append(int(2000 * (log(each) + 10)))
-            place = 0
-            for row in range(4):
-                for column in range(row, 4):
-                    if row != column:
-                        parts.append(_short(h[_COV + place] / (deviations[row] * deviations[column]) * 32760))
-                    place += 1
-            data += struct.pack(_EACH, *parts)
+            count = 4 if is_taken else 3
+            for index in range(count):
+                parts.append(int(2000 * (log(deviations[index]) + 10)))
+            for row, column, place in _LINKS:
+                if column < count:
+                    parts.append(_short(h[_COV + place] / (deviations[row] * deviations[column]) * 32760))
+            part = struct.pack(_OCCUPIED if is_taken else _FREE, *parts)
+            if len(data) + len(part) >= _DUMP_BYTES:
+                break
+            data += part
         return data + bytes((sum(data) & 255,))
 
     def load(self, data):
         """Go on from a dump. False, and nothing changed, where the bytes are not one."""
-        head, each = struct.calcsize(_HEAD), struct.calcsize(_EACH)
-        count = (len(data) - head - 1) // each
-        if not 1 <= count <= _DUMPED or len(data) != head + count * each + 1 or sum(data[:-1]) & 255 != data[-1]:
+        at = struct.calcsize(_HEAD)
+        if not at < len(data) <= _DUMP_BYTES or sum(data[:-1]) & 255 != data[-1]:
             return False
-        parts = struct.unpack(_HEAD, data[:head])
-        if parts[0] != _VERSION or parts[1] > OCCUPIED or parts[-1] != count or 0 in parts[6:9]:
+        head = struct.unpack(_HEAD, data[:at])
+        if head[0] != _VERSION or head[1] > OCCUPIED or 0 in head[6:9]:
             return False
-        self.state = parts[1]
-        self._last_ms = self._judged_ms = parts[2]
-        self._zero_cdeg = None if parts[3] == -(1 << 31) else parts[3]
-        self._cdeg = parts[4]
-        self._t = parts[5] / 1000.0
-        self._noise = [parts[6] / 10000.0, parts[7] / 10000.0, parts[8] / 10000.0]
-        self._size = parts[9] / 1000.0
-        self._step = parts[10] / 10000.0
-        self._known_ms = parts[2] + parts[11] * 1000
-        self._is_loaded = True
-        self._window = []
-        noise = self._noise
-        self._unit = (noise[0] * noise[1] * noise[2]) ** (1 / 3)
-        self._explanations = []
-        for index in range(count):
-            parts = struct.unpack(_EACH, data[head + index * each : head + (index + 1) * each])
+        found = []
+        while at < len(data) - 1:
+            is_taken = at + 2 < len(data) and data[at + 2] & 1
+            form = _OCCUPIED if is_taken else _FREE
+            end = at + struct.calcsize(form)
+            if end >= len(data):
+                return False
+            parts = struct.unpack(form, data[at:end])
+            at = end
             h = array("f", bytes(4 * _LENGTH))
             h[_WEIGHT] = -parts[0] / 1000.0
             h[_TAKEN] = parts[1] & 1
             h[_BAD] = parts[1] >> 1
             h[_AGE] = parts[2] / 10.0
-            for place in range(_EMPTY, _COV):
-                h[place] = parts[3 + place - _EMPTY] / 62.5
-            deviations = [exp(each_part / 2000.0 - 10) for each_part in parts[15:19]]
-            place = 0
-            links = 19
-            for row in range(4):
-                for column in range(row, 4):
-                    if row == column:
-                        h[_COV + place] = deviations[row] * deviations[row]
-                    else:
-                        h[_COV + place] = parts[links] / 32768.0 * deviations[row] * deviations[column]
-                        links += 1
-                    place += 1
+            count = 4 if is_taken else 3
+            part = 3
+            for place in range(_EMPTY, _COV if is_taken else _LEVEL):
+                h[place] = parts[part] / 62.5
+                part += 1
+            deviations = [0.0, 0.0, 0.0, 0.0]
+            for index in range(count):
+                deviations[index] = exp(parts[part] / 2000.0 - 10)
+                h[_COV + (0, 4, 7, 9)[index]] = deviations[index] * deviations[index]
+                part += 1
+            for row, column, place in _LINKS:
+                if column < count:
+                    h[_COV + place] = parts[part] / 32768.0 * deviations[row] * deviations[column]
+                    part += 1
+            found.append(h)
+        if not found:
+            return False
+        self.state = head[1]
+        self._last_ms = self._judged_ms = head[2]
+        self._zero_cdeg = None if head[3] == -(1 << 31) else head[3]
+        self._cdeg = (self._zero_cdeg or 0) + head[4]
+        self._t = head[5] / 1000.0
+        self._noise = noise = [head[6] / 10000.0, head[7] / 10000.0, head[8] / 10000.0]
+        self._size = head[9] / 1000.0
+        self._step = head[10] / 10000.0
+        self._known_ms = head[2] + head[11] * 1000
+        self._is_loaded = True
+        self._window = []
+        self._unit = (noise[0] * noise[1] * noise[2]) ** (1 / 3)
+        for h in found:
             if h[_TAKEN]:
                 weight = h[_WEIGHT]
                 self._weigh_vehicle(h)
                 h[_WEIGHT] = weight
-            self._explanations.append(h)
+        self._explanations = found
         return True
 
 
