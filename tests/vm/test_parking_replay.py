@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""Recordings of a stall through `python -m simulators.replay parking`: the firmware's own detector on the virtual machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.world.bay import Bay, Row
+from tests.support.firmware_module import firmware_module
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = "time_s,temperature_degc,x_ut,y_ut,z_ut"
+parking = firmware_module("node_core/parking_detector.py")
+
+
+def replay(lines: list[str], *arguments: str, timeout_s: float = 100) -> tuple[int, list[dict[str, Any]], str]:
+    """Exit code, objects, standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "simulators.replay", "parking", *arguments],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=timeout_s,
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def line(row: Row) -> str:
+    x, y, z = row.field_ut
+    return f"{row.time_s},{row.temperature_degc:.2f},{x:.3f},{y:.3f},{z:.3f}"
+
+
+def test_a_recording_is_judged_row_by_row_as_on_cpython() -> None:
+    """One object a row with its time; state, deviation and confidence are the detector's own."""
+    rows = list(Bay(301, 8).rows())
+    code, states, errors = replay([HEADER, *(line(row) for row in rows)])
+    assert code == 0 and len(states) == len(rows), errors
+    detector = parking.ParkingDetector()
+    occupied = {parking.UNKNOWN: None, parking.FREE: False, parking.OCCUPIED: True}
+    for row, state in zip(rows, states, strict=True):
+        x, y, z = (round(part * 1000) for part in row.field_ut)
+        changed = detector.update((x, y, z), round(row.temperature_degc * 100), row.time_s * 1000)
+        assert state["time_s"] == row.time_s and state["occupied"] is occupied[detector.state], state
+        assert state["changed"] is changed and state["state"] == parking.WORDS[detector.state]
+        assert state["deviation_ut"] == pytest.approx(detector.deviation_nt / 1000, abs=0.01)
+        assert state["confidence"] == pytest.approx(detector.confidence_pct() / 100, abs=0.011)
+    right = sum(state["occupied"] is row.occupied for state, row in zip(states, rows, strict=True))
+    assert right > 0.95 * len(rows)
+
+
+def test_rows_that_cannot_be_used_leave_the_state_as_it_was() -> None:
+    """No number, too few cells, time that goes back: an error each, exit code 1, and the other rows as without them."""
+    rows = [line(row) for row in Bay(301, 2).rows()]
+    _, clean, _ = replay([HEADER, *rows])
+    spoilt = [*rows[:100], "1,12.0,1.0,2.0,3.0", "99999,x,1,2,3", "99999,1,2", *rows[100:200], rows[3], *rows[200:]]
+    code, states, errors = replay([HEADER, *spoilt])
+    assert code == 1 and "4 rows could not be used" in errors
+    assert [state["error"].split(":")[0] for state in states if "error" in state] == [
+        "time goes back",
+        "not a number",
+        "too few cells",
+        "time goes back",
+    ]
+    assert [state for state in states if "error" not in state] == clean
+
+
+def test_a_recorder_whose_clock_was_set_back_costs_two_rows() -> None:
+    """A row far in the future does not make all that follow useless: from the third row on the new time counts."""
+    rows = [line(row) for row in Bay(301, 2).rows()]
+    code, states, _ = replay([HEADER, *rows[:150], "99000000" + rows[150][rows[150].index(",") :], *rows[151:]])
+    assert code == 1 and [index for index, state in enumerate(states) if "error" in state] == [151, 152]
+    assert states[-1]["time_s"] == int(rows[-1].split(",")[0])
+
+
+def test_without_temperatures_it_works_and_says_so() -> None:
+    """The column may be missing, or some of its cells empty, and columns come in any order."""
+    rows = list(Bay(302, 2, traps=False).rows())
+    fields = [",".join(f"{part:.3f}" for part in reversed(row.field_ut)) for row in rows]
+    code, states, errors = replay(
+        ["z_ut,y_ut,x_ut,time_s", *(f"{field},{row.time_s}" for field, row in zip(fields, rows, strict=True))]
+    )
+    assert code == 0 and len(states) == len(rows), errors
+    assert {state["self_test"] for state in states} == {"temperature missing"}
+    partly = [
+        line(row) if index % 3 else line(row).replace(f",{row.temperature_degc:.2f},", ",,", 1)
+        for index, row in enumerate(rows)
+    ]
+    code, states, errors = replay([HEADER, *partly])
+    assert code == 0 and states[0]["self_test"] == "temperature missing" and states[1]["self_test"] == "", errors
+
+
+def test_settings_and_headers_that_mean_nothing_are_refused() -> None:
+    """Exit code 2 and a sentence, before any row."""
+    for arguments, header, words in (
+        (["--set", "weakest_nt=0"], HEADER, "above 0"),
+        (["--set", "weakest=5"], HEADER, "no such setting"),
+        ([], "time_s,x_ut,y_ut", "z_ut is missing"),
+    ):
+        code, states, errors = replay([header], *arguments)
+        assert code == 2 and not states and words in errors, (arguments, header, errors)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+def test_half_a_year_takes_less_than_a_minute() -> None:
+    """30,000 rows through the virtual machine in under a minute of a machine that is not otherwise busy."""
+    lines = [line(row) for row in Bay(5, 190).rows()][:30_000]
+    assert len(lines) == 30_000
+    begin = time.monotonic()
+    _, states, _ = replay([HEADER, *lines], timeout_s=200)
+    seconds = time.monotonic() - begin
+    print(f"30,000 rows in {seconds:.1f} s")
+    assert len(states) == 30_000 and seconds < 60
