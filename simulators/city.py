@@ -243,7 +243,12 @@ class City:
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, **(env or {})},
         )  # fmt: skip
-        out, err = await process.communicate()
+        try:
+            out, err = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
         if check and process.returncode != 0:
             raise CityError(f"startcity {' '.join(words[:2])} failed: {err.decode(errors='replace').strip()[-2000:]}")
         return out.decode()
