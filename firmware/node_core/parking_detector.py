@@ -524,7 +524,7 @@ class ParkingDetector:
             if state == FREE:
                 self._size += 0.05 * (log(max(0.5, away)) - self._size)
                 self._size = min(4.8, max(1.6, self._size))
-            if away > _LIFTED_UT and self._explanations[0][_AGE] < 1:
+            if away > max(_LIFTED_UT, 12 * exp(self._size)) and self._explanations[0][_AGE] < 1:
                 self.state = UNKNOWN  # hardly a vehicle: somebody moves the node
 
     def confidence_pct(self):
