@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -26,6 +26,7 @@ CONTENT_GAP = 65004
 NODE_BYTES = 6
 
 ChainName = tuple[str, int, bytes]
+OnFrame = Callable[[str, bytes, int, int], None]  # gateway id, kid, sequence, count of readings
 
 
 class Source(NamedTuple):
@@ -75,11 +76,16 @@ class ChainChecker:
     """Takes segments in order; puts what it finds into the report."""
 
     def __init__(
-        self, report: Report, keys: Mapping[bytes, Ed25519PublicKey], owners: Mapping[bytes, str] | None = None
+        self,
+        report: Report,
+        keys: Mapping[bytes, Ed25519PublicKey],
+        owners: Mapping[bytes, str] | None = None,
+        on_frame: OnFrame | None = None,
     ) -> None:
         self.report = report
         self.chains: dict[ChainName, Chain] = {}
         self._keys = keys
+        self._on_frame = on_frame
         self._signers = Signers(owners or {})
         self._seen = Seen()
 
@@ -301,6 +307,8 @@ class ChainChecker:
                 node.epochs.add(kid[NODE_BYTES:])
                 node.frames += 1
                 node.readings += readings
+                if self._on_frame is not None:
+                    self._on_frame(report.gateway, kid, sequence, readings)
             elif sight is Sight.HEARD_TWICE:
                 self.report.heard_twice += 1
             else:

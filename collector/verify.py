@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from collector.chain_check import ChainChecker, Source
+from collector.chain_check import ChainChecker, OnFrame, Source
 from collector.findings import Finding, Report
 from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, decode_body, scan
 from collector.tail_check import TailChecker, refuse_unsigned
@@ -52,6 +52,7 @@ def verify(
     collector_keys: Keys | None = None,
     evidence: Iterable[Path] = (),
     owners: Mapping[bytes, str] | None = None,
+    on_frame: OnFrame | None = None,
 ) -> Report:
     """Check everything below a path.
 
@@ -62,6 +63,7 @@ def verify(
         evidence: files that hold one signed state or receipt each.
         owners: the gateway id that a key speaks for, by key id, where that is known. Without it a key speaks for the
             first gateway that it is met with, and for no other.
+        on_frame: called once for each identity (node, epoch, sequence) that a signed batch holds, where it is first met.
 
     Raises:
         ConfigError: there is nothing to check, or it is not what it should be.
@@ -90,7 +92,7 @@ def verify(
     for other in sorted(set(found) - set(segments)):
         detail = "named like a segment, and no file: a folder, or a link to nothing"
         report.problem(Finding("not_a_file", str(other.relative_to(root)), 0, detail))
-    checker = ChainChecker(report, gateway_keys, owners)
+    checker = ChainChecker(report, gateway_keys, owners, on_frame)
     headerless: list[_Headerless] = []
     for directory, inside in groupby(segments, key=lambda segment: segment.parent):
         in_directory = list(inside)

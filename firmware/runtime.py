@@ -39,6 +39,7 @@ _LOST_PAUSE_MS = const(60_000)
 _COLLECT_MS = const(30_000)
 _PROOF_PAUSE_MS = const(5_000)
 _SETTLE_MS = const(60_000)
+_CALL_MS = const(10_000)
 _MISTAKES_MAX = const(5)
 _WEAK_DBM = const(8)
 
@@ -246,12 +247,19 @@ class Node:
         topic = "sc/node/%s/up" % self.name
         if not self.time.is_synchronised(self.clock.now_ms()):
             self._diagnose(False)  # something new to send, and so something whose answer carries the time
+        token, calls, call_ms = None, 0, self.clock.now_ms() + _CALL_MS
         while True:
             await self.mqtt.room()
             now_ms = self.clock.now_ms()
             self.watchdog.progress("link", now_ms)
             due = self.outbox.next_due(now_ms // 1000)
             if due is None:
+                if token and not self._starts and now_ms >= call_ms:
+                    # Nobody has answered in this boot: one frame again, soon, for when a gateway listens. Its answer hurries the rest.
+                    calls += 1
+                    call_ms = now_ms + wait_ms(calls, _CALL_MS, 300_000, random.getrandbits(16))
+                    self.outbox.hurry(token[0], token[1], now_ms // 1000)
+                    continue
                 self._wake.clear()
                 try:
                     await asyncio.wait_for(self._wake.wait(), 1)

@@ -36,10 +36,11 @@ from gateway_agent.control.answering import Answering
 from gateway_agent.control.command_desk import CommandDesk
 from gateway_agent.control.command_files import CommandFiles
 from gateway_agent.control.commands import Commands, read_result
+from gateway_agent.control.greeting import Greeter
 from gateway_agent.errors import ConfigError
 from gateway_agent.journal import Journal, JournalLimits, StoredBatch
 from gateway_agent.links.mqtt_link import MqttLink
-from gateway_agent.model import GatewayId, Lane, LaneHead, NodeId, Pack, SealedBatch
+from gateway_agent.model import GatewayId, Kid, Lane, LaneHead, NodeId, Pack, SealedBatch
 from gateway_agent.mqtt.endpoints import make_endpoint
 from gateway_agent.operate import report
 from gateway_agent.operate.housekeeping import Housekeeping, feed_watchdog
@@ -118,8 +119,9 @@ class Gateway:
         self.commands = Commands(command_files.read_last_id())
         desk = CommandDesk(command_files, self.commands, self.keyring, profiles, threads.read, counters)
         nonces = DownNonces(secrets.token_bytes)
-        root_of = self.keyring.answer_root
-        self.answering = Answering(self.id, clock, self.commands, nonces, root_of, self.send_down, counters)
+        root_of, roots_of = self.keyring.answer_root, self.keyring.roots_of
+        self.answering = Answering(self.id, clock, self.commands, nonces, root_of, roots_of, self.send_down, counters)
+        self.greeter = Greeter(self.synced, self.is_awake, nonces, self.answering.greet, clock.sleep_ms)
         # 5 uplink
         self.uplink = MqttUplink(city_endpoint, "city_broker", self.id, self.make_state, clock.sleep_ms)
         self.window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, city.in_flight)
@@ -190,6 +192,9 @@ class Gateway:
     def send_down(self, node_id: NodeId, down: bytes) -> None:
         self.link.send(node_id, down, keep=self.keyring.profile_of(node_id) in self.sleeping_profiles)
 
+    def is_awake(self, kid: Kid) -> bool:
+        return self.keyring.profile_of(kid[:6]) not in self.sleeping_profiles
+
     def note_command_results(self, node_id: NodeId, pack: Pack) -> None:
         for field, value in zip(pack.shape, pack.values, strict=True):
             result = read_result(self.id, value) if field.name == "cmd" else None
@@ -238,7 +243,8 @@ class Gateway:
         tasks = [
             # A failed commit has lost what waited in memory: only a fresh start makes the nodes' repeats new again.
             asyncio.create_task(self.committer.run(), name="committer"),
-            restarting("nodes_link", lambda: self.link.run(self.intake.put)),
+            restarting("nodes_link", lambda: self.link.run(self.greeter.note_connected, self.intake.put)),
+            restarting("greeter", self.greeter.run),
             restarting("uplink", lambda: self.uplink.run(self.pump.note_connected, self.receipts.take)),
             restarting("pump", self.pump.run),
             restarting("housekeeping", self.housekeeping.run),

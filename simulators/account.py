@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""What nodes promised to keep against what the city stored, frame by frame. Pure: no process, no file.
+"""What nodes promised to keep against what was proved at the city, frame by frame. Pure: no process, no file.
 
 A frame's identity is (node, epoch, sequence), as docs/wire.md has it; its worth is the count of its readings.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ class Stored(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Counts of readings. `invented` were stored although no node queued their frame."""
+    """Counts of readings: `verified` stand in the archive, `lost` lack there or in the database, `invented` are of no node's frame."""
 
     produced: int
     acknowledged: int
@@ -34,8 +35,8 @@ class Tally(NamedTuple):
 
     @property
     def is_settled(self) -> bool:
-        """Everything that was promised is there, and its node knows."""
-        return self.produced == self.acknowledged == self.verified
+        """Everything that was promised is proved and in the database, and its node knows."""
+        return self.produced == self.acknowledged == self.verified and not self.lost
 
 
 def read_export(lines: Iterable[list[str]]) -> list[Stored]:
@@ -43,30 +44,36 @@ def read_export(lines: Iterable[list[str]]) -> list[Stored]:
     return [Stored((row[0], row[10], int(row[11])), row[1], row[2], row[3]) for row in lines]
 
 
+def read_frames(lines: Iterable[list[str]]) -> dict[Identity, int]:
+    """Rows of `startcity verify --frames`, without the header: the count of readings of each frame that was proved."""
+    return {(row[1], row[2], int(row[3])): int(row[4]) for row in lines}
+
+
 def settle(
     promised: Mapping[Identity, int],
     acknowledged: set[Identity],
+    proved: Mapping[Identity, int],
     stored: Iterable[Stored],
-    known: set[Identity],
 ) -> Tally:
     """Count.
 
     Args:
-        promised: readings of each frame that this is about.
+        promised: readings of each frame that any node has queued.
         acknowledged: frames that their nodes were told to be safe.
-        stored: all readings that the city has; those of other frames than promised do not count.
-        known: every frame that any node has queued by now.
+        proved: readings of each frame that stands in a signed batch of an archive.
+        stored: all readings that the city's database has.
     """
-    found: dict[Identity, int] = {}
-    for reading in stored:
-        found[reading.identity] = found.get(reading.identity, 0) + 1
-    verified = sum(min(found.get(identity, 0), readings) for identity, readings in promised.items())
+    in_database = Counter(reading.identity for reading in stored)
     produced = sum(promised.values())
+    verified = sum(min(proved.get(identity, 0), readings) for identity, readings in promised.items())
     return Tally(
         produced=produced,
         acknowledged=sum(readings for identity, readings in promised.items() if identity in acknowledged),
         verified=verified,
-        lost=produced - verified,
-        duplicated=sum(max(0, found.get(identity, 0) - readings) for identity, readings in promised.items()),
-        invented=sum(count for identity, count in found.items() if identity not in known),
+        lost=sum(
+            max(0, readings - min(proved.get(identity, 0), in_database[identity]))
+            for identity, readings in promised.items()
+        ),
+        duplicated=sum(max(0, count - promised.get(identity, count)) for identity, count in in_database.items()),
+        invented=sum(count for identity, count in proved.items() if identity not in promised),
     )

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from simulators.account import Identity, Stored, read_export
+from simulators.account import Identity, Stored, read_export, read_frames
 from simulators.broker import Broker
 from simulators.vm import SimulatedNode
 from simulators.wire_tap import WireTap
@@ -192,15 +192,25 @@ class City:
             if process is not None and process.returncode not in (None, -signal.SIGKILL)
         ]
 
-    async def verify(self) -> dict[str, Any]:
-        """What `startcity verify` says of the collector's archive; empty while the archive is."""
+    async def verify(self) -> tuple[dict[str, Any], dict[Identity, int]]:
+        """What `startcity verify` says of the collector's archive: its report, and the readings of each frame that it proved.
+
+        Both are empty while the archive is.
+        """
         archive = self.directory / "collector" / "data" / "archive"
         if not any(archive.rglob("*.seg")):
-            return {}
-        key = self.directory / "gateway" / "gateway.pub.pem"
-        report = json.loads(await self._command("verify", str(archive), "--key", str(key), "--json", check=False))
+            return {}, {}
+        key, frames = self.directory / "gateway" / "gateway.pub.pem", self.directory / "frames.csv"
+        words = ("verify", str(archive), "--key", str(key), "--frames", str(frames), "--json")
+        report = json.loads(await self._command(*words, check=False))
         assert isinstance(report, dict)
-        return report
+        with frames.open(encoding="utf-8", newline="") as rows:
+            return report, read_frames(list(csv.reader(rows))[1:])
+
+    async def stop_settled_nodes(self) -> int:
+        """Switch off each node that has handed in everything. Returns how many still run."""
+        await asyncio.gather(*(node.stop_if_settled() for node in self.nodes if node.is_running))
+        return sum(node.is_running for node in self.nodes)
 
     def gateway_status(self) -> dict[str, Any]:
         """The gateway's own account, at most a few seconds old; empty before the first."""
@@ -214,6 +224,7 @@ class City:
     async def stop(self) -> None:
         for node in self.nodes:
             await node.stop()
+            (node.directory / "console.log").write_text("\n".join(node.lines) + "\n", encoding="utf-8")
         if self._world is not None:
             await self._world.stop()
         for process in (self._gateway, self._collector):

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import functools
 import json
 import os
+import signal
+import struct
 import sys
+import termios
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,6 +47,14 @@ def interpreter() -> list[str]:
         return [named]
     beside = Path(sys.executable).with_name("micropython")
     return [str(beside)] if beside.exists() else ["micropython"]
+
+
+def _is_halted_and_heard(pid: int) -> bool:
+    """Whether a process stands still and its console's pipe is empty. Raises: OSError: there is no such process (any more)."""
+    state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+    with Path(f"/proc/{pid}/fd/1").open("rb", buffering=0) as pipe:
+        (unread,) = struct.unpack("i", fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)))
+    return state == "T" and unread == 0
 
 
 class SimulatedNode:
@@ -87,6 +99,7 @@ class SimulatedNode:
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_wanted = False
+        self._awaits_line = False  # everything that was read from the console is taken
         self._changed = asyncio.Condition()
         if hardware is not None:
             (directory / "hardware.json").write_text(json.dumps(hardware), encoding="utf-8")
@@ -154,6 +167,26 @@ class SimulatedNode:
         if self._task is not None:
             await self._task
 
+    async def stop_if_settled(self) -> bool:
+        """Power off if everything that the node has promised to keep is acknowledged, else leave it running.
+
+        The board is halted for the look, so that it promises nothing between that and its end.
+        """
+        process = self._process
+        if self.unacknowledged or process is None or process.returncode is not None:
+            return False
+        process.send_signal(signal.SIGSTOP)
+        with contextlib.suppress(OSError):  # it has just ended by itself, to start again
+            looks = 0
+            while looks < 2:  # twice running: a line that was read just before the first look is taken by the second
+                looks = looks + 1 if self._awaits_line and _is_halted_and_heard(process.pid) else 0
+                await asyncio.sleep(0.001)
+            if not self.unacknowledged:
+                await self.stop()
+                return True
+            process.send_signal(signal.SIGCONT)
+        return False
+
     async def hold(self) -> None:
         """Pull every sensor's plug: the node reports the faults, then only sends what it has."""
         await self.tell(
@@ -198,7 +231,12 @@ class SimulatedNode:
         while True:
             process = self._process
             assert process is not None and process.stdout is not None
-            async for line in process.stdout:
+            while True:
+                self._awaits_line = True
+                line = await process.stdout.readline()
+                self._awaits_line = False
+                if not line:
+                    break
                 await self._take_line(line.decode(errors="replace").rstrip("\n"))
             await process.wait()
             if not await self._restart():

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import rich_click as click
 
@@ -20,9 +23,16 @@ _path = click.Path(path_type=Path, exists=True)
 @click.option("--collector-key", "collector_keys", type=_path, multiple=True, metavar="COLLECTOR.PUB.PEM",
               help="A collector's public key: then receipts count as evidence, too.")  # fmt: skip
 @click.option("--evidence", type=_path, multiple=True, help="A file with one signed state or receipt; may be repeated.")
+@click.option("--frames", "frames_csv", type=click.File("w", encoding="utf-8", lazy=False), metavar="FILE",
+              help="Write each frame found in a signed batch as CSV: gateway,node,epoch,sequence,readings.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 def verify(
-    path: Path, keys: tuple[str, ...], collector_keys: tuple[Path, ...], evidence: tuple[Path, ...], as_json: bool
+    path: Path,
+    keys: tuple[str, ...],
+    collector_keys: tuple[Path, ...],
+    evidence: tuple[Path, ...],
+    frames_csv: IO[str] | None,
+    as_json: bool,
 ) -> None:
     """Check a gateway's journal or a collector's archive offline, with public keys only.
 
@@ -38,6 +48,7 @@ def verify(
     Examples:
       startcity verify data/archive --key piacenza-01=piacenza-01.pub.pem
       startcity verify data/journal --key gateway.pub.pem --collector-key collector.pub.pem --json
+      startcity verify data/archive --key gateway.pub.pem --frames frames.csv
     """
     from collector.verify import verify as check  # noqa: PLC0415  (keeps `startcity --help` quick)
     from gateway_agent.errors import ConfigError  # noqa: PLC0415
@@ -62,6 +73,17 @@ def verify(
         if is_bound:
             owners[name] = gateway_id
     city_keys = {key_id(key.public_bytes_raw()): key for key in map(load_public, collector_keys)}
-    report = check(path, gateway_keys, city_keys, evidence, owners)
+    on_frame = None if frames_csv is None else _frame_rows(frames_csv)
+    report = check(path, gateway_keys, city_keys, evidence, owners, on_frame)
     click.echo(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
     sys.exit(0 if report.is_intact else 1)
+
+
+def _frame_rows(file: IO[str]) -> Callable[[str, bytes, int, int], None]:
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(("gateway", "node", "epoch", "sequence", "readings"))
+
+    def write(gateway: str, kid: bytes, sequence: int, readings: int) -> None:
+        rows.writerow((gateway, kid[:6].hex(), kid[6:].hex(), sequence, readings))
+
+    return write

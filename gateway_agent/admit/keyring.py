@@ -115,6 +115,11 @@ class Keyring:
         """The key generations of a node that the registry holds, the newest first."""
         return tuple(generation for generation, _, _ in self._roots.get(node_id, ()))
 
+    def roots_of(self, kid: Kid) -> tuple[bytes, ...]:
+        """The roots that a kid's frames may be sealed with: the one that has authenticated, else all of its node, the newest first."""
+        known = self.answer_root(kid)
+        return (known,) if known is not None else tuple(root for _, root, _ in self._roots.get(kid[:6], ()))
+
     def answer_root(self, kid: Kid, generation: int | None = None) -> bytes | None:
         """The root to seal an answer to this kid with: that of `generation`, else the newest with which the node was heard.
 

@@ -132,5 +132,9 @@ class NumberTable:
                 self.epochs_forgotten += 1
         return numbers
 
+    def newest_kids(self) -> list[Kid]:
+        """Of each node the epoch first heard last."""
+        return [epochs[-1] for epochs in self._epochs_of_node.values()]
+
     def kids(self) -> list[Kid]:
         return list(self._numbers)

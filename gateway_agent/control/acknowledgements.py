@@ -180,10 +180,15 @@ def city_time(clock: ClockReading) -> tuple[int, int] | None:
 
 
 class DownNonces:
-    """IVs that a down key never sees twice: 8 random bytes of this start, then a counter. No state to restore wrongly."""
+    """IVs that a down key never sees twice: 8 random bytes, then a counter. No state to restore wrongly."""
 
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
-        self._start = random_bytes(8)
+        self._random_bytes = random_bytes
+        self.renew()
+
+    def renew(self) -> None:
+        """Draw other random bytes: nodes take that for a gateway that has started anew, and send again what waits."""
+        self._start = self._random_bytes(8)
         self._count = 0
 
     def next_iv(self) -> bytes:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gateway_agent.control.acknowledgements import Answer, DownNonces, city_time
@@ -16,6 +16,7 @@ from gateway_agent.wire.down import Command, seal_down
 from gateway_agent.wire.keys import derive_down
 
 KEYS_MAX = 4_096
+GREETING_ROOTS_MAX = 3
 
 
 class RootOf(Protocol):
@@ -35,6 +36,7 @@ class Answering:
         commands: Commands,
         nonces: DownNonces,
         root_of: RootOf,
+        roots_of: Callable[[Kid], Sequence[bytes]],
         send: Callable[[NodeId, bytes], None],
         counters: Counter[str],
     ) -> None:
@@ -43,6 +45,7 @@ class Answering:
         self._commands = commands
         self._nonces = nonces
         self._root_of = root_of
+        self._roots_of = roots_of
         self._send = send
         self._counters = counters
         self._keys: OrderedDict[Kid, tuple[bytes, bytes]] = OrderedDict()  # kid: (root, down key)
@@ -78,6 +81,14 @@ class Answering:
                 () if command is None else (command,),
             )
             self._send(node_id, down)
+
+    def greet(self, answer: Answer) -> None:
+        """One down frame that answers nothing, to a node that this process may not have heard yet: under each root that could be its."""
+        for root in self._roots_of(answer.kid)[:GREETING_ROOTS_MAX]:
+            key = derive_down(root, self._gateway_id, answer.kid)
+            iv = self._nonces.next_iv()
+            down = seal_down(key, self._gateway_id, answer.kid, iv, answer.answered_sequence, answer.acknowledged)
+            self._send(NodeId(answer.kid[:6]), down)
 
     def _send_move(self, kid: Kid, answered_sequence: int, command: Command) -> None:
         """The command to move to another key generation, in a frame of its own under that generation's key: the proof."""

@@ -34,8 +34,8 @@ class MqttLink:
         self._is_paused = False
         self.state = LinkState(section, f"{endpoint.host}:{endpoint.port}")
 
-    async def run(self, on_frame: Callable[[bytes], None]) -> None:
-        """Deliver each frame's bytes until cancelled."""
+    async def run(self, on_connected: Callable[[], None], on_frame: Callable[[bytes], None]) -> None:
+        """Deliver each frame's bytes until cancelled; `on_connected` says that from now on they are heard."""
 
         def on_messages(messages: Messages) -> None:
             for _topic, payload in messages:  # who sent it is in the frame, and proved there
@@ -47,6 +47,7 @@ class MqttLink:
             if self._is_paused:
                 connection.pause_reading()
             self.state.up()
+            on_connected()
 
         await stay_connected(
             self.state,

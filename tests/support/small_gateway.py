@@ -45,6 +45,8 @@ class SmallGateway:
     def __init__(self, port: int, clock: SimulationClock) -> None:
         self.heard: list[Heard] = []
         self.is_acknowledging = True
+        self.is_deaf = False  # the broker takes frames, and nobody has subscribed
+        self.unheard = 0
         self.says_time = True
         self.time_error_ms = 0
         self.down_qos = 0
@@ -65,6 +67,9 @@ class SmallGateway:
         self._client.loop_start()
 
     def _take(self, raw: bytes) -> None:
+        if self.is_deaf:
+            self.unheard += 1
+            return
         sealed = frame.parse_frame(raw)
         opened = self._open(sealed)
         pack = senml.decode_pack(opened.pack_bytes)

@@ -120,6 +120,17 @@ def test_a_repeated_entry_is_counted_and_harmless(archive: City) -> None:
     assert (report.chains[0].repeats, report.chains[0].readings) == (1, 18)
 
 
+def test_each_proved_frame_is_named_once(archive: City, tmp_path: Path) -> None:
+    """`--frames` writes identity and count of readings of every frame that a signed batch holds; one that comes twice is there once."""
+    segment, key, frames = segment_of(archive), tmp_path / "key.pem", tmp_path / "frames.csv"
+    segment.write_bytes(segment.read_bytes() + entries_of(segment)[-1])
+    key.write_bytes(test_only_signer(GATEWAY).public_pem())
+    succeed("verify", archive.folder / "archive", "--key", key, "--frames", frames)
+    header, *rows = frames.read_text().splitlines()
+    assert header == "gateway,node,epoch,sequence,readings"
+    assert sorted(rows) == [f"{GATEWAY},aabbccddee01,{kid()[6:].hex()},{number},3" for number in range(6)]
+
+
 def resealed(archive: City, place: int, make: Callable[[bytes, bytes], bytes]) -> Report:
     """Replace the batch at a place by `make(old batch, all entries)`, with a fitting CRC."""
     segment = segment_of(archive)

@@ -361,6 +361,7 @@ def _answering(node: SealingNode, generations: Collection[int]) -> tuple[Keyring
         commands,
         DownNonces(lambda count: b"R" * count),
         keyring.answer_root,
+        keyring.roots_of,
         lambda _node, down: sent.append(down),
         Counter(),
     )
