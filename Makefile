@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 SHORT_TESTS := tests/unit tests/vm tests/interop tests/system tests/faults
 UV_COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
@@ -28,7 +29,7 @@ demo: $(READY) ## a whole city on this machine for a minute, with a cut and a ki
 
 .PHONY: test
 test: $(READY) test-packages check profiles ## everything but the long forms, 15 minutes at most
-	$(PYTEST) $(SHORT_TESTS) -m "not proof"
+	$(PYTEST) $(SHORT_TESTS) $(PARALLEL) -m "not proof"
 
 .PHONY: check
 check: $(READY) ## style, types, and the firmware compiled for its processor
@@ -44,11 +45,11 @@ profiles: $(READY) ## check every device profile and its captures
 
 .PHONY: unit
 unit: $(READY) ## pure code, no sockets
-	$(PYTEST) tests/unit -m "not proof"
+	$(PYTEST) tests/unit $(PARALLEL) -m "not proof"
 
 .PHONY: vm
 vm: $(READY) ## firmware on the MicroPython virtual machine
-	$(PYTEST) tests/vm -m "not proof"
+	$(PYTEST) tests/vm $(PARALLEL) -m "not proof"
 
 .PHONY: interop
 interop: $(READY) test-packages ## the formats against an independent program in JavaScript
@@ -56,11 +57,11 @@ interop: $(READY) test-packages ## the formats against an independent program in
 
 .PHONY: system
 system: $(READY) test-packages ## real processes, real brokers
-	$(PYTEST) tests/system -m "not proof"
+	$(PYTEST) tests/system $(PARALLEL) -m "not proof"
 
 .PHONY: faults
 faults: $(READY) test-packages ## what survives kills, cuts and garbage; the short forms
-	$(PYTEST) tests/faults -m "not proof"
+	$(PYTEST) tests/faults $(PARALLEL) -m "not proof"
 
 .PHONY: proof
 proof: $(READY) test-packages ## the long forms
