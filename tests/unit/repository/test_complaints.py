@@ -26,6 +26,23 @@ COLLECTED = (
     *("micropython/micropython#18224", "micropython/micropython-lib#851", "emsesp/EMS-ESP32#2555"),
     *("letscontrolit/ESPEasy#2379", "openair#49", "WEMOS_SHT3x_Arduino_Library#2", "esphome/issues#1465"),
     *("esphome/issues#2887", "esphome/issues#6078", "esphome/issues#4263"),
+    # Of gateways.
+    *("eclipse/mosquitto#3472", "eclipse/mosquitto#3394", "thin-edge/thin-edge.io#3083"),
+    *("edgexfoundry/app-service-configurable#318", "influxdata/telegraf#16615", "united-manufacturing-hub#152"),
+    *("nanomq/nanomq#2432", "nanomq/nanomq#2423", "thin-edge/thin-edge.io#4334", "eclipse/mosquitto#2639"),
+    *("eclipse/mosquitto#3160", "eclipse/mosquitto#3159", "influxdata/telegraf#18528", "eclipse-kura/kura#2169"),
+    *("aws-greengrass-nucleus#933", "Azure/iotedge#2959", "thingsboard/thingsboard-gateway#2099"),
+    *("influxdata/telegraf#17247", "influxdata/telegraf#16500", "Azure/iotedge#1538", "Azure/iotedge#5354"),
+    *("thin-edge/thin-edge.io#3403", "thingsboard/thingsboard-gateway#2124", "thingsboard/thingsboard-gateway#2140"),
+    *("brocaar/chirpstack-gateway-bridge#206", "edgexfoundry/app-service-configurable#708", "eclipse/mosquitto#2362"),
+    *("thingsboard/thingsboard-gateway#877", "thingsboard/thingsboard-gateway#1445"),
+    *("edgexfoundry/app-functions-sdk-go#1516", "thin-edge/thin-edge.io#4213", "thin-edge/thin-edge.io#2326"),
+    *("thingsboard/thingsboard-gateway#2094", "Azure/iotedge#835", "Azure/iotedge#3981", "Azure/iotedge#1948"),
+    *("eclipse/mosquitto#3695", "Azure/iotedge#1274", "pimatic/pimatic#497", "pimatic/pimatic#409"),
+    *("influxdata/influxdb#23040", "openenergymonitor/oem_gateway#12", "WaziGate#20", "azure-docs#72820"),
+    *("raspberrypi/linux#1751", "AMRC-FactoryPlus#167", "eclipse/mosquitto#1035", "thin-edge/thin-edge.io#2899"),
+    *("esp-rainmaker-neo#1", "nanomq/nanomq#1980", "thingsboard/thingsboard-gateway#1483"),
+    *("thingsboard/thingsboard-gateway#2155", "influxdata/telegraf#16314", "thin-edge/thin-edge.io#3185"),
 )
 WITHOUT_A_TEST = ("Not yet", "Cannot happen")
 
