@@ -152,10 +152,17 @@ class Wake:
         why = self._why
         if why == "timer" and self._is_pin_active():
             why = "pin"  # it was, so nobody waited for it
+        elif why == "pin":
+            memory.pin_wakes(self._began_ms, 1)
+        if memory.is_unsettled:
+            self._settle(False)
         while True:
-            is_app_due = why != "timer" or self.clock.now_ms() >= memory.app_due_ms - _EARLY_MS
+            # A boot is judged in wakes in which the application has run.
+            is_app_due = why != "timer" or memory.is_unsettled or self.clock.now_ms() >= memory.app_due_ms - _EARLY_MS
             if is_app_due:
                 await self._run_app(why)
+                if memory.pin_wakes(self.clock.now_ms()) * 2 > duties.PIN_STORM:
+                    self.fault("pins", "they wake the board without end")
                 self._report_faults()
             if self._has_queued:
                 memory.wakes += 1
@@ -166,9 +173,10 @@ class Wake:
                 if self.is_debug or not self.link.has_met_broker:
                     say("net", why)
             if memory.is_unsettled:
-                self._settle()
+                self._settle(True)
             turns += 1
-            if turns >= _PIN_TURNS or not self._is_pin_active():
+            is_long = self.clock.now_ms() - self._began_ms >= _AWAKE_MS_MAX
+            if is_long or turns >= _PIN_TURNS or not self._is_pin_active():
                 break
             why = "pin"
         while self.clock.now_ms() < self.stay_until_ms:
@@ -265,7 +273,9 @@ class Wake:
             self.memory.note_new(duties.URGENT)
         self._has_queued = True
         outbox.keep()
-        self.remember()  # from here on it is a promise
+        if not self.remember():
+            outbox.flush()
+        # From here on it is a promise.
         if self.is_debug:
             say("queued", "%s %d %d %s" % (_hexadecimal(outbox.numbers.epoch), sequence, len(records), LANES[lane]))
 
@@ -334,11 +344,13 @@ class Wake:
         say("epoch", "%s: %s" % (_hexadecimal(epoch), why))
         self.memory.wants_anchor = True
 
-    def _settle(self) -> None:
+    def _settle(self, is_over: bool) -> None:
         """A sleeping node does not live for a minute: its boot is good once a wake was, broker and all where that is on trial."""
         from node_io import borrowed
 
-        self.trial = borrowed.call("node_io.config_store", "trial")
+        if not is_over:  # who commands it has to know
+            self.trial = borrowed.call("node_io.config_store", "running")
+            return
         self.outbox  # noqa: B018  (`report_result` needs it)
         again_ms = borrowed.call("node_io.settled", "look", self, self.clock.now_ms())
         self.memory.is_unsettled = again_ms is not None
@@ -361,11 +373,12 @@ class Wake:
         """Does not return."""
         memory = self.memory
         armed = []
+        is_storm = memory.pin_wakes(self.clock.now_ms()) > duties.PIN_STORM
         for role, level in memory.pins:
             pin = self.board.pin(role)
-            if pin.value() == level:  # it would end every sleep at once, and the battery with it
+            if is_storm or pin.value() == level:  # it would end every sleep at once, and the battery with it
                 sleep_ms = min(sleep_ms, _PIN_STUCK_S * 1000)
-                say("sleep", "%s is still %d: not waiting for it" % (role, level))
+                say("sleep", "not waiting for %s to be %d" % (role, level))
             else:
                 armed.append((pin, level))
         try:
@@ -443,7 +456,7 @@ def resume() -> bool:
             config = json.load(file)
         with open("key.bin", "rb") as file:
             master = file.read()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return False  # a boot explains what is wrong
     if not config.get("sleeps"):
         return False

@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
 """The node's program: duty_cycle.py for a node that sleeps, and straight after deep sleep; runtime.py for every other one, and for
-safe mode. What could not even begin is tried again in a minute."""
+safe mode. What could not even begin is reported and tried again."""
 
 import sys
-import time
 
 import machine
 
@@ -28,5 +27,9 @@ try:
             runtime.main(found)
 except Exception as error:
     sys.print_exception(error)
-    time.sleep(60)
-    machine.reset()
+    try:
+        from node_io import crash_report
+
+        crash_report.end(None, error)
+    except Exception:
+        machine.deepsleep(300_000)

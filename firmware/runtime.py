@@ -37,7 +37,6 @@ _SETTLED_MS = const(30_000)
 _FAULT_PAUSE_MS = const(10_000)
 _LOST_PAUSE_MS = const(60_000)
 _COLLECT_MS = const(30_000)
-_PROOF_PAUSE_MS = const(5_000)
 _SETTLE_MS = const(60_000)
 _CALL_MS = const(10_000)
 _MISTAKES_MAX = const(5)
@@ -118,7 +117,7 @@ class Node:
                 " SAFE MODE" if self.is_safe else "",
             ),
         )
-        self._diagnose(True)
+        borrowed.call("node_io.seldom", "diagnose", self, True)
         borrowed.call("node_io.start", "report", self, self._situation)
         asyncio.get_event_loop().set_exception_handler(_raise)
         now_ms = self.clock.now_ms()
@@ -201,18 +200,28 @@ class Node:
         while True:
             started_ms = self.clock.now_ms()
             try:
-                board = __import__("boards." + self.config["board"], None, None, ("Board",)).Board()
+                board = borrowed.call(
+                    "boards." + self.config["board"], "Board"
+                )  # which is kept by an application that needs it again
                 kind = __import__("apps." + self.config["app"], None, None, ("App",)).App
+                self._share_names()
                 self.app = app = kind(board, self._settings, self.clock)
+                board = None
                 self.fault("app", "")
                 await app.run(self.report, self.fault)
                 self.fault("app", "it has ended")
             except Exception as error:
-                self._report_mistake("app", error)
+                borrowed.call("node_io.seldom", "report_mistake", self, "app", error)
                 self.fault("app", "%s: %s" % (type(error).__name__, error))
             self.app = None
             failures = failures + 1 if self.clock.now_ms() - started_ms < _SETTLED_MS else 0
             await self.clock.sleep_ms(wait_ms(failures, 10_000, 300_000, random.getrandbits(16)))
+
+    def _share_names(self) -> None:
+        """Let settings and measurements use the names that the application's code has brought, where it has: one copy is enough."""
+        for names in (self._settings, self._measurements):
+            for name in list(names):
+                names[name.encode().decode()] = names.pop(name)
 
     # Frames out
 
@@ -232,7 +241,7 @@ class Node:
                 mistakes = 0 if self.clock.now_ms() - started_ms > _SETTLED_MS else mistakes + 1
                 if mistakes >= _MISTAKES_MAX:
                     raise
-                self._report_mistake("link", error)
+                borrowed.call("node_io.seldom", "report_mistake", self, "link", error)
                 why = "the session has failed"
             now_ms = self.clock.now_ms()
             for epoch, sequence in self.mqtt.take_unconfirmed():
@@ -246,7 +255,9 @@ class Node:
         say("net", "connected to the broker at %s" % self.config["mqtt"]["host"])
         topic = "sc/node/%s/up" % self.name
         if not self.time.is_synchronised(self.clock.now_ms()):
-            self._diagnose(False)  # something new to send, and so something whose answer carries the time
+            borrowed.call(
+                "node_io.seldom", "diagnose", self, False
+            )  # something new to send, and so something whose answer carries the time
         token, calls, call_ms = None, 0, self.clock.now_ms() + _CALL_MS
         while True:
             await self.mqtt.room()
@@ -283,7 +294,8 @@ class Node:
         try:
             down = self._opener.open(payload, self.outbox.is_our_epoch)
         except cbor.WireError as error:
-            if error.args[0] != "FrameTag" or not self._hear_newer(payload, now_ms):
+            is_newer = error.args[0] == "FrameTag" and now_ms >= self._proof_again_ms
+            if not is_newer or not borrowed.call("node_io.seldom", "hear_newer", self, payload, now_ms):
                 self.counters["refused"] += 1
                 if self._is_debug:
                     say("net", "a down frame is refused: %s" % error.args[0])
@@ -303,20 +315,6 @@ class Node:
         for command in down.commands:
             self._obey(down.gateway_id, command, self.generation)
 
-    def _hear_newer(self, payload: bytes, now_ms: int) -> bool:
-        """A down frame that our key does not open may prove a newer generation's: then only its command to move counts."""
-        if now_ms < self._proof_again_ms:
-            return False
-        self._proof_again_ms = now_ms + _PROOF_PAUSE_MS  # anybody can send garbage, and this costs time
-        is_ours = self.outbox.is_our_epoch
-        found = borrowed.call("node_io.start", "prove", payload, self.generation, self.node_id, is_ours)
-        if found is None or self._first_sent.sent_ms(found[1].epoch, found[1].answered, now_ms) is None:
-            return False
-        for command in found[1].commands:
-            if command[1:] == [6, found[0]]:
-                self._obey(found[1].gateway_id, command, found[0])
-        return True
-
     def _learn_time(self, sent_ms: int, now_ms: int, city_time: list) -> None:
         anchor = self.time.learn(sent_ms, now_ms, city_time[0], city_time[1])
         if anchor is not None:
@@ -331,6 +329,10 @@ class Node:
     def report_result(self, gateway_id: str, command_id: int, result: int) -> None:
         """What became of a command (docs/wire.md section 4)."""
         self.report([("cmd", cbor.encode([gateway_id, command_id, result]))])
+
+    def report_lost(self) -> bool:
+        """Queue what was given up and not yet reported, and forget it. False where there is none."""
+        return borrowed.call("node_io.seldom", "report_lost", self)
 
     # Outbox events
 
@@ -365,11 +367,12 @@ class Node:
                 borrowed.call("node_io.settled", "end_safe_mode", self)
             if now_ms - faulted_ms >= _FAULT_PAUSE_MS and self._report_faults():
                 faulted_ms = now_ms
-            if self.mqtt.is_connected and now_ms - lost_ms >= _LOST_PAUSE_MS and self.report_lost():
+            if self.mqtt.is_connected and now_ms - lost_ms >= _LOST_PAUSE_MS and any(self.outbox.numbers.lost):
                 lost_ms = now_ms
+                self.report_lost()
             if now_ms - diagnosed_ms >= self._diagnostics_ms:
                 diagnosed_ms = now_ms
-                self._diagnose(True)
+                borrowed.call("node_io.seldom", "diagnose", self, True)
             if now_ms - collected_ms >= _COLLECT_MS:
                 collected_ms = now_ms
                 gc.collect()
@@ -385,15 +388,6 @@ class Node:
                 borrowed.call("node_io.crash_report", "keep", text)  # before the watchdog bites
             await asyncio.sleep_ms(_TICK_MS)
 
-    def _report_mistake(self, part: str, error: Exception) -> None:
-        """An exception that costs a part a new start, and not the node."""
-        text = borrowed.call("node_io.crash_report", "describe", part, error, self.clock.now_ms())
-        say("crash", text)
-        self._mistakes += 1
-        # What fails again and again must not fill the queue.
-        if self._mistakes <= _MISTAKES_MAX or not self._mistakes & 63:
-            self.report([("crash", text)])
-
     def _report_faults(self) -> bool:
         text = "; ".join(["%s: %s" % pair for pair in sorted(self._broken.items())])[:120]
         if text == self._reported_faults:
@@ -401,27 +395,6 @@ class Node:
         self._reported_faults = text
         self.report([("fault", text)])
         return True
-
-    def report_lost(self) -> bool:
-        """Queue what was given up and not yet reported, and forget it. False where there is none."""
-        found = self.outbox.unreported()
-        for reason, pairs in found:
-            self.report([("lost", cbor.encode(pairs) + cbor.encode(reason))])
-        if found:
-            self.outbox.reported(found)
-        return bool(found)
-
-    def _diagnose(self, is_full: bool) -> None:
-        """Say how the node is: everything, or only what a new connection has to say."""
-        readings: list = []
-        if is_full:
-            readings = [("boot", self.outbox.numbers.boot), ("reset", self._situation["reset"]), ("fw", VERSION)]
-        dbm = self._wifi.rssi_dbm()
-        if dbm is not None:
-            readings.append(("rssi", dbm - 30))
-        gc.collect()
-        readings.append(("heap", gc.mem_free()))
-        self.report(readings)
 
 
 def _raise(_loop, context: dict) -> None:

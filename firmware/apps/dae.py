@@ -279,9 +279,8 @@ class App:
             self._faulty += 1
             if self._faulty == 1:
                 self._next_ms = now_ms + _LOOK_AFTER_MS  # look again before anybody is called
-        else:
+        elif self.status == _OK:  # a look that saw nothing does not excuse the fault before it
             self._faulty = 0
-        if self.status == _OK:
             self.is_ok_ours = True
             self.ok_ms = now_ms
         if before != (self.status, self.pattern):

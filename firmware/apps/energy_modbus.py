@@ -42,6 +42,9 @@ class App:
         parity = settings["parity"]
         if parity not in ("N", "E", "O"):
             self._wrong = self._wrong or "parity: N, E or O, not " + str(parity)
+        for name, low, high in (("baudrate", 1200, 115_200), ("stop", 1, 2)):
+            if not low <= settings[name] <= high:
+                self._wrong = self._wrong or "%s: %d to %d, not %s" % (name, low, high, settings[name])
         while self._wrong:  # new settings restart the node
             self._note(_SETTINGS, self._wrong, fault)
             await self._clock.sleep_ms(FIRST_INTERVAL_MS)

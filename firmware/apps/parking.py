@@ -37,7 +37,7 @@ class App:
         self._step_nt = settings["weakest_nt"] // 2
         self._kept = Kept("parking")
         saved = self._kept.get("line")
-        is_known = saved is not None and self._detector.load(saved)
+        is_known = saved is not None and borrowed.call("node_core.parking_dump", "load", self._detector, saved)
         self._is_zeroing = bool(settings["starts_empty"]) and not is_known
         self._is_asked = False
         self._sleeps = False
@@ -222,7 +222,7 @@ class App:
                 report([("overstay", True), ("dwell", self._stay.length_s(now_ms))], urgent=True)
         if has_changed or now_ms - self._kept_ms >= _KEEP_MS:
             self._kept_ms = now_ms
-            line = detector.dump()
+            line = borrowed.call("node_core.parking_dump", "dump", detector)
             if line is not None:
                 self._kept.put("line", line)
 

@@ -17,6 +17,7 @@ A vehicle weaker than that on each axis, and a chip that cannot watch, are found
 import struct
 
 from node_core.parking_detector import OCCUPIED
+from node_io import borrowed
 
 _CAN_WATCH = ("lis3mdl",)  # chips with a threshold interrupt
 _STEP_MS = 60
@@ -49,7 +50,8 @@ def _pack(app, tries, refusals):
             app._kept_ms,
         )
     ]
-    return struct.pack(_STATE, _VERSION, flags, tries, refusals, *times) + (app._detector.dump() or b"")
+    learnt = borrowed.call("node_core.parking_dump", "dump", app._detector) or b""
+    return struct.pack(_STATE, _VERSION, flags, tries, refusals, *times) + learnt
 
 
 def _unpack(app, state, goes_on):
@@ -61,7 +63,7 @@ def _unpack(app, state, goes_on):
     if state is None or len(state) < size or state[0] != _VERSION:
         return 0, 0, False
     parts = struct.unpack(_STATE, state[:size])
-    if len(state) > size and not app._detector.load(state[size:]):
+    if len(state) > size and not borrowed.call("node_core.parking_dump", "load", app._detector, state[size:]):
         return 0, 0, False
     app._is_zeroing = bool(parts[1] & 2)
     app._state = parts[1] >> 3 & 3

@@ -13,7 +13,6 @@ is sent, in runs of a second, and events have none of their own. Settings: the p
 import time
 
 from node_core.senml import pack_waveform
-from node_core.strain_monitor import STARTED, STEP
 from node_io import borrowed
 
 _SILENT_MS = 2000  # settling and the dropped conversions take 0.8 s at 10 a second
@@ -59,8 +58,8 @@ class App:
                     self._note(converter.name, "", fault)
                     self._judge(report, now_ms)
                 elif min(now_ms - heard_ms, now_ms - started_ms) >= _SILENT_MS:
-                    self._keep(self._recorder.flush(), report)  # what came before the silence does not wait for its end
-                    self._send_runs(report)
+                    self.keep(self._recorder.flush(), report)  # what came before the silence does not wait for its end
+                    self.send_runs(report)
                     borrowed.call("node_io.strain_parts", "begin", self, fault)
                     started_ms = now_ms
                 if now_ms >= due_ms or self._is_asked:
@@ -68,7 +67,7 @@ class App:
                     due_ms = max(due_ms + settings["interval_s"] * 1000, now_ms)
                     await self._measure(fault)
                     self._drain(report)
-                    self._report_block(report, fault)
+                    borrowed.call("node_io.strain_block", "report_block", self, report, fault)
         finally:
             converter.stop()
 
@@ -104,10 +103,10 @@ class App:
                 code, ticks = self._codes[index], self._ticks[index]
                 run = self._recorder.add(code, ticks)
                 if run is not None:
-                    self._keep(run, report)
+                    self.keep(run, report)
                 what = self._monitor.add(code)
                 if what:
-                    self._event(what, self._at_us(ticks), report)
+                    borrowed.call("node_io.strain_block", "event", self, what, self._at_us(ticks), report)
             if count < len(self._codes):
                 return found
 
@@ -115,18 +114,18 @@ class App:
         """Node time of a tick that is not older than some minutes."""
         return self._last + time.ticks_diff(ticks, self._last_ticks) + self._base
 
-    def _keep(self, run, report):
+    def keep(self, run, report):
         """Pack a run that has ended (None: it has not) for its frame."""
         if run is None or self._frames == -1:
             return
         data = pack_waveform(run[0])
         if sum([len(each[1]) + _RUN_BYTES for each in self._runs]) + len(data) + _RUN_BYTES > _FRAME_BYTES:
-            self._send_runs(report)
+            self.send_runs(report)
             if self._frames == -1:
                 return
         self._runs.append(((self._at_us(run[1]) + 500) // 1000, data, run[2]))
 
-    def _send_runs(self, report):
+    def send_runs(self, report):
         runs, self._runs = self._runs, []
         if not runs:
             return
@@ -147,49 +146,10 @@ class App:
             readings.append(("sample_period", period_us, at_ms - first_ms))
         report(readings, at_ms=first_ms)
 
-    def _event(self, what, now, report):
-        """An event begins or ends at `now`, microseconds of node time."""
-        settings, recorder, live = self._settings, self._recorder, self._monitor.live
-        now_ms = now // 1000
-        if what == STARTED:
-            self._number += 1
-            self._start = now_ms
-            if now_ms // 86_400_000 != self._day:
-                self._day = now_ms // 86_400_000
-                self._day_frames = 0
-            if settings["stream"]:
-                return
-            if (
-                now_ms < self._dead_until_ms
-                or self._day_frames >= settings["day_frames"]
-                or not settings["event_frames"]
-            ):
-                self._lost += 1
-                return
-            self._frames = settings["event_frames"]
-            recorder.want()
-            run = recorder.flush()  # the samples from before
-            while run is not None:
-                self._keep(run, report)
-                run = recorder.flush()
-            return
-        if self._frames is not None:
-            recorder.is_wanted = False
-            self._keep(recorder.flush(), report)
-            self._send_runs(report)
-            self._frames = None
-            self._dead_until_ms = now_ms + settings["dead_ms"]
-        readings = self._loads(live.event_low, live.event_high)
-        readings.append(("event_number", self._number))
-        readings.append(("event_duration", now_ms - self._start))
-        if what == STEP:
-            readings.append(("step", self._monitor.nstrain(live.step)))
-        report(readings, at_ms=self._start)
-
-    def _loads(self, low, high):
+    def loads(self, low, high):
         return [("live_low", self._monitor.nstrain(low)), ("live_high", self._monitor.nstrain(high))]
 
-    def _statics(self):
+    def statics(self):
         """Drift: with its thermal part, without it, and the latter's change over an hour, each where it is known."""
         monitor = self._monitor
         rate = None if monitor.rate is None else monitor.rate * 10 // 36  # 1e-9 an hour, 1e-12 a second
@@ -206,47 +166,5 @@ class App:
     def _judge(self, report, now_ms):
         live = self._monitor.live
         for name, level in self._monitor.judge(now_ms // 1000, self._temperature_cdeg):
-            beside = self._loads(live.event_low, live.event_high) if name == "live" else self._statics()
+            beside = self.loads(live.event_low, live.event_high) if name == "live" else self.statics()
             report([(name + "_level", level)] + beside, at_ms=now_ms, urgent=True)
-
-    def _report_block(self, report, fault):
-        monitor, temperature_cdeg = self._monitor, self._temperature_cdeg
-        count, _, mean, noise, saturated, spikes = monitor.block.end()
-        if not count and temperature_cdeg is None:
-            return  # nothing is plugged in: the faults say so
-        missed = self._recorder.missed
-        if self._is_own:  # a sample that this has cost may show as missed in the next interval
-            own = min(missed, self._converter.breaks)
-            self._converter.breaks -= own
-            missed -= own
-        self._recorder.missed = 0
-        readings = [("samples", count), ("missed", missed), ("saturated", saturated), ("spikes", spikes)]
-        if mean is not None:
-            readings.append(("code_mean", mean))
-            readings.append(("noise", monitor.nstrain(noise)))
-        readings += self._statics()
-        live = monitor.live
-        if live.live is not None:
-            readings += self._loads(live.low, live.high)
-            live.low = live.high = 0
-        histogram = monitor.cycles.histogram
-        if sum(histogram):
-            readings.append(("cycles", 5 * sum(histogram)))  # in tenths: half a cycle is 5
-            readings.append(("cycle_histogram", " ".join([str(halves) for halves in histogram])))
-            for index in range(len(histogram)):
-                histogram[index] = 0
-        held = 0
-        for limit in monitor.limits.values():
-            held += limit.held
-            limit.held = 0
-        readings.append(("captures_missed", self._lost))
-        readings.append(("alarms_held", held))
-        self._lost = 0
-        if temperature_cdeg is not None:
-            readings.append(("temperature", temperature_cdeg))
-        if self._humidity_cpct is not None:
-            readings.append(("humidity", self._humidity_cpct))
-        if count:
-            reason = "saturated: a wire is broken, or the bridge is out of range"
-            self._note("bridge", reason if saturated * 2 > count else "", fault)
-        report(readings, at_ms=self._clock.now_ms())

@@ -67,6 +67,14 @@ def is_weak(word: int) -> bool:
     return word >> 8 & 0xFF >= WEAK_AFTER
 
 
+def pause_s(word: int, cause: str) -> int:
+    """How long a node with a battery rests before it starts, where power does not outlive its starts: a cell that is cold or has
+    rested long needs the time, and a loop would empty it."""
+    if cause not in ("power", "brownout") or not is_weak(word):
+        return 0
+    return _RETRY_S if word >> 8 & 0xFF >= SHORT_MAX else 60
+
+
 def settled(word: int, is_good: bool) -> int:
     """The number once a boot has lived for 60 s; `is_good` where its application runs and is well."""
     if is_good:

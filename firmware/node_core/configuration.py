@@ -37,10 +37,13 @@ def problems(config) -> list:
         if not isinstance(row, list) or len(row) != 5 or row[1] not in "nbsfd" or row[3] not in _LANES:
             found.append('"measurements": "%s" must be [unit or null, kind n b s f d, exponent, lane, seconds]' % name)
     for entry in config["wifi"]:
-        if not isinstance(entry, dict) or not isinstance(entry.get("ssid"), str):
+        is_named = isinstance(entry, dict) and isinstance(entry.get("ssid"), str)
+        if not is_named or not isinstance(entry.get("password") or "", str):
             found.append('"wifi" must hold objects like {"ssid": "...", "password": "..."}')
     if not isinstance(config["mqtt"].get("host"), str) or not config["mqtt"]["host"]:
         found.append('"mqtt" needs the "host" of the gateway\'s broker')
+    if not isinstance(config["mqtt"].get("port", 0), int):
+        found.append('"mqtt": the "port" must be an integer')
     node = config.get("node")
     if node is not None and (not isinstance(node, str) or len(node) != 12 or not _is_hex(node)):
         found.append('"node" must be 12 lower-case hexadecimal digits (or be left out: then it is the board\'s own)')

@@ -9,11 +9,13 @@ when the frames that nobody has sent yet fill half of the memory, when `wakes_ma
 connection is `connect_ms` ago, or when flash holds a backlog; and every six hours as a sign of life. Waiting costs delay, never a reading.
 
 *When nobody answers.* Each attempt in vain doubles the time to the next one: from 1 min to 1 h, while an alarm waits from 15 s to
-10 min. A new alarm shortens the wait to a minute at most. So an outage costs a bounded charge however long it lasts.
+10 min, and each hour after a day. A first alarm shortens the wait to a minute at most. So an outage costs a bounded charge however long it lasts.
+
+*When a pin never rests*, each edge would cost a start. After 4,000 wakes in a row the pins wake the board twice a minute and no more.
 
 *What is remembered*, big-endian, in the area `sleep` of node_io/kept_over_reset.py (at most 1,528 bytes, under a CRC):
 
-    format u8 | head (_HEAD) | tails: 2 x (number u32, bytes u16) | pins: u8, text | state: u16, bytes | frames
+    format u8 | head (_HEAD) | tails: 3 x (number u32, bytes u16) | pins: u8, text | state: u16, bytes | frames
     frame = lane u8 | tries u8 | first wait u16 | due u32 | length u16 | bytes
 
 Times are node time in ms unless the name says otherwise. Without this memory a node starts as after a power cut.
@@ -21,8 +23,8 @@ Times are node time in ms unless the name says otherwise. Without this memory a 
 
 import struct
 
-_FORMAT = 1
-_HEAD = ">8sIIIqqqIqqqqqHBBBIBI6sH"
+_FORMAT = 2
+_HEAD = ">8sIIIqqqIqqqqqHBBBIBI6sHq"
 _FRAME = ">BBHIH"
 FRAME_HEAD_BYTES = 10
 AREA_BYTES_MAX = 1528
@@ -38,7 +40,9 @@ _ALARM_RETRY_MS = 15_000
 _ALARM_RETRY_MS_MAX = 600_000
 _NEW_ALARM_FAILURES = 3
 _DRAIN_PAUSE_MS = 330_000  # the longest that a gateway needs to acknowledge what was sent
-_FAILURES_MAX = 20
+_DAY_FAILURES = 150  # of attempts for an alarm; after that they come each hour, and for a new one
+_PIN_MS = 30_000  # so often a pin may wake the board in the long run
+PIN_STORM = 4000  # and so many times in a row
 
 _HAS_STATE = 1
 _IS_SYNCHRONISED = 2
@@ -74,6 +78,7 @@ class Duty:
         self.network = 255  # place among the configured ones
         self.drained_s = 0  # when the backlog on flash was last sent
         self.access_point = bytes(6)
+        self.pins_rest_ms = 0  # when the wakes by pins will be paid for
         self.segments = 4  # as many as the queue on flash may have
         self.is_synchronised = False
         self.wants_anchor = False
@@ -82,7 +87,7 @@ class Duty:
         self.is_unsettled = False  # the boot does not count as good yet (node_io/settled.py)
         self.is_fallback = False  # the last good configuration is in use
         self.is_weak = False  # the radio sends with less power
-        self.tails: list = [None, None]  # of lanes record and trend: (number, bytes) of the segment being written
+        self.tails: list = [None, None, None]  # by lane: (number, bytes) of the segment being written
         self.pins: list = []  # [(role, level)] that may wake the board
         self.state: bytes = None  # the application's
         self.frames: list = []  # (lane, tries, first wait in s, due in s, frame)
@@ -117,7 +122,7 @@ class Duty:
                 self.tried_ms,
                 self.diagnosed_ms,
                 min(self.wakes, 0xFFFF),
-                min(self.failures, _FAILURES_MAX),
+                self.failures,
                 self.waits,
                 flags,
                 self.fault_crc,
@@ -125,6 +130,7 @@ class Duty:
                 self.drained_s,
                 self.access_point,
                 self.segments,
+                self.pins_rest_ms,
             )
         )
         for tail in self.tails:
@@ -147,24 +153,30 @@ class Duty:
 
     def room_bytes(self) -> int:
         """For frames, beside everything else."""
-        used = 1 + struct.calcsize(_HEAD) + 12 + 1 + 2 + len(self.state or b"")
+        used = 1 + struct.calcsize(_HEAD) + 18 + 1 + 2 + len(self.state or b"")
         return AREA_BYTES_MAX - used - sum([len(role) + 3 for role, _ in self.pins])
 
     # When to connect
 
     def note_new(self, urgency: int) -> None:
         """A frame was queued."""
+        if urgency == ALARM:  # beside one that waits already, it waits with it
+            self.failures = min(self.failures, _DAY_FAILURES if self.waits == ALARM else _NEW_ALARM_FAILURES)
         self.waits = max(self.waits, urgency)
-        if urgency == ALARM:
-            self.failures = min(self.failures, _NEW_ALARM_FAILURES)
+
+    def pin_wakes(self, now_ms: int, more: int = 0) -> int:
+        """Count `more` wakes by a pin. Returns how many are not paid for yet; beyond PIN_STORM the pins are not to be waited for."""
+        self.pins_rest_ms = max(self.pins_rest_ms, now_ms) + more * _PIN_MS
+        return (self.pins_rest_ms - now_ms) // _PIN_MS
 
     def retry_ms(self) -> int:
         """How long after an attempt in vain the next one may come."""
         if not self.failures:
             return 0
-        if self.waits == ALARM:
-            return min(_ALARM_RETRY_MS << (self.failures - 1), _ALARM_RETRY_MS_MAX)
-        return min(_RETRY_MS << (self.failures - 1), _RETRY_MS_MAX)
+        doubled = min(self.failures - 1, 6)
+        if self.waits == ALARM and self.failures <= _DAY_FAILURES:
+            return min(_ALARM_RETRY_MS << doubled, _ALARM_RETRY_MS_MAX)
+        return min(_RETRY_MS << doubled, _RETRY_MS_MAX)
 
     def is_link_due(self, now_ms: int, connect_ms: int, wakes_max: int) -> bool:
         # A wake that comes for the application a little earlier serves, and spares one of its own.
@@ -196,7 +208,7 @@ class Duty:
         if is_reached and not waits:
             self.failures = 0
         else:
-            self.failures = min(self.failures + 1, _FAILURES_MAX)
+            self.failures = min(self.failures, _DAY_FAILURES) + 1
 
     def sleep_ms(self, now_ms: int, connect_ms: int) -> int:
         """Until the application is due, or what must be sent before."""
@@ -237,6 +249,7 @@ def unpack(data: bytes) -> Duty:
         duty.drained_s,
         duty.access_point,
         duty.segments,
+        duty.pins_rest_ms,
     ) = struct.unpack(_HEAD, data[1 : 1 + size])
     duty.is_synchronised = bool(flags & _IS_SYNCHRONISED)
     duty.wants_anchor = bool(flags & _WANTS_ANCHOR)
@@ -246,7 +259,7 @@ def unpack(data: bytes) -> Duty:
     duty.is_fallback = bool(flags & _IS_FALLBACK)
     duty.is_weak = bool(flags & _IS_WEAK)
     at = 1 + size
-    for i in range(2):
+    for i in range(3):
         number, size_bytes = struct.unpack(">IH", data[at : at + 6])
         duty.tails[i] = (number, size_bytes) if size_bytes else None
         at += 6

@@ -17,7 +17,7 @@ a slice's length without a step of the meter is quiet wherever it lies, and so i
   leak_grew      A leak is known, and for `leak_h` hours no slice was below its smallest flow since then plus `leak_ml_h`.
   burst          `burst_ml_h` or more on the average of `burst_s`, and `_BURST_STEPS` steps of the meter.
 
-A leak's alarm ends after two clean nights: `_CLEAN_S` of readings without a stretch of flow of `_DIRTY_S`. A burst's ends
+A leak's alarm ends after two clean nights: `_CLEAN_S` of readings without a stretch of flow of `_DIRTY_S`, of a gap `_GAP_CREDIT_S` at most. A burst's ends
 `_CLEAN_S` after the last one, so what recurs daily is one alarm. So an alarm of one name begins every other day at most.
 
 What a meter says cannot always be so. It runs backwards a little (`_BACK_ML`: water that swings; nothing counts until that is made up),
@@ -296,10 +296,12 @@ class LeakRules:
                 self._run_min_ml_h = flow
         if self._run_s >= _DIRTY_S:
             self._clean_s = 0
-        elif not is_gap:
-            self._clean_s = min(_CLEAN_S, self._clean_s + slice_s)
+        else:
+            self._clean_s = min(_CLEAN_S, self._clean_s + credit_s)
         if not is_gap:
             self._take_night(slice_s, ml)
+        elif slice_s >= _NIGHT_S and flow < self._normal_ml_h + self._night_ml_h:
+            self._bad_nights = 0  # calm on the average: its calmest hours were
         if self.alarms & LEAK:
             if not is_gap:  # a leak that has become smaller can grow from there
                 self._known_ml_h = min(self._known_ml_h, flow)

@@ -15,9 +15,7 @@ deviation_nt    length of (field - expected empty field) of the latest judged sa
 is_still        False while the field moves in a stream of samples (a vehicle manoeuvres); such samples are not judged
 confidence_pct() 0..100: how sure the detector is of `state`; 0 while unknown
 is_empty(field_nt, temperature_cdeg, at_ms)   re-zero: somebody sees the stall empty, now. The state becomes free.
-dump() -> bytes (<= 250), or None before the first sample; load(data) -> False where they are not a dump of this version.
-    After load the state is what it was. Where the next at_ms lies before the dump's (a clock that began anew), the
-    time between counts as some hours.
+What it knows becomes bytes, and back: parking_dump.py.
 self_test() -> "" or a reason: "field stuck", "field implausible", "field noisy", "temperature missing"
 
 Theory of operation
@@ -54,7 +52,6 @@ Limits: a neighbour that bends the field here as much as a weak vehicle counts a
 was proved: docs/parking-detector.md. Inside, fields are in uT, temperatures in 10 K, times in hours.
 """
 
-import struct
 from array import array
 from math import exp, log, sqrt
 
@@ -83,8 +80,7 @@ _PRIOR = const(26)  # what the vehicle's size has added to the weight
 _LENGTH = const(27)
 
 # How many, how often, how much. Chosen on simulated bays (docs/parking-detector.md); a factor of 1.5 to either side changes little.
-_KEPT = const(5)
-_DUMP_BYTES = const(250)
+_KEPT = const(7)
 _FORGOTTEN = -25.0  # nats
 _NOISE = 0.3  # variance of a measurement, in units of the noise squared
 _WANDER_VAR = 6.0
@@ -112,11 +108,9 @@ _STREAM_MS = const(10_000)
 _QUIET_MS = const(60_000)
 _UNDECIDED_MS = const(7_200_000)
 _STUCK_MS = const(86_400_000)
-_HEAD = "<BBqihhHHHHHH"
-_FREE = "<HBH9h3H3h"  # weight, taken and bad, age; empty, slope, wander; deviations and correlations of the covariance
-_OCCUPIED = "<HBH12h4H6h"  # and level
-_VERSION = 2
-_LINKS = ((0, 1, 1), (0, 2, 2), (0, 3, 3), (1, 2, 5), (1, 3, 6), (2, 3, 8))  # row, column, place in the covariance
+_LEAP_CDEG = const(800)  # no stall warms so much within _LEAP_MS: a bad reading, unless it comes again and again
+_LEAP_MS = const(7_200_000)
+_LEAPS_MAX = const(3)
 
 
 def _gains(h, t, taken):
@@ -193,7 +187,8 @@ class ParkingDetector:
         self._noise = [0.3, 0.3, 0.3]  # uT
         self._size = 2.3  # logarithm of the usual vehicle, uT
         self._zero_cdeg = None  # temperatures count from the first
-        self._cdeg = 0
+        self._cdeg = self._leaps = 0
+        self._warming = 0.0  # mean step of the temperature, 0.01 K
         self._t = 0.0
         self._step = 0.0  # of the thermometer
         self._last_ms = self._judged_ms = None
@@ -290,6 +285,11 @@ class ParkingDetector:
             temperature_cdeg = self._cdeg
         elif self._zero_cdeg is None:
             self._zero_cdeg = self._cdeg = temperature_cdeg
+        elif self._leaps < _LEAPS_MAX and self._is_leap(abs(temperature_cdeg - self._cdeg), at_ms - self._last_ms):
+            self._leaps += 1
+            temperature_cdeg = self._cdeg
+        else:
+            self._leaps = 0
         step = abs(temperature_cdeg - self._cdeg) / 1000.0
         if step and (not self._step or step < self._step):
             self._step = step
@@ -301,6 +301,12 @@ class ParkingDetector:
         noise = self._noise
         self._unit = (noise[0] * noise[1] * noise[2]) ** (1 / 3)
         return self._judged
+
+    def _is_leap(self, step_cdeg, span_ms):
+        """Whether no temperature moves so; how it usually moves is learnt, as a raw one may have other units."""
+        limit_cdeg = max(_LEAP_CDEG, 10 * self._warming)
+        self._warming += 0.05 * (min(step_cdeg, 2000) - self._warming)
+        return step_cdeg > limit_cdeg and 0 <= span_ms < _LEAP_MS
 
     def _new(self, z):
         """Free, the field as it is now, the slope unknown."""
@@ -544,106 +550,3 @@ class ParkingDetector:
         if min(self._noise) > 3.0:
             return "field noisy"
         return "" if self._has_temperature else "temperature missing"
-
-    def dump(self):
-        """The best explanations as bytes to keep over sleep and power cuts, or None where there are none."""
-        if not self._explanations:
-            return None
-        zero = -(1 << 31) if self._zero_cdeg is None else self._zero_cdeg
-        data = struct.pack(
-            _HEAD,
-            _VERSION,
-            self.state,
-            self._judged_ms,
-            zero,
-            _short(self._cdeg - (self._zero_cdeg or 0)),
-            _short(self._t * 1000),
-            int(self._noise[0] * 10000 + 0.5),
-            int(self._noise[1] * 10000 + 0.5),
-            int(self._noise[2] * 10000 + 0.5),
-            int(self._size * 1000 + 0.5),
-            min(65535, int(self._step * 10000 + 0.5)),
-            max(0, min(65535, (self._known_ms - self._judged_ms) // 1000)),
-        )
-        for h in self._explanations:
-            is_taken = h[_TAKEN] > 0
-            behind = self._explanations[0][_WEIGHT] - h[_WEIGHT]
-            parts = [max(0, int(behind * 1000 + 0.5)), int(h[_TAKEN]) + 2 * int(h[_BAD]), min(65535, int(h[_AGE] * 10))]
-            for place in range(_EMPTY, _COV if is_taken else _LEVEL):
-                parts.append(_short(h[place] * 62.5))
-            deviations = [sqrt(max(1e-8, h[_COV + place])) for place in (0, 4, 7, 9)]
-            count = 4 if is_taken else 3
-            for index in range(count):
-                parts.append(int(2000 * (log(deviations[index]) + 10)))
-            for row, column, place in _LINKS:
-                if column < count:
-                    parts.append(_short(h[_COV + place] / (deviations[row] * deviations[column]) * 32760))
-            part = struct.pack(_OCCUPIED if is_taken else _FREE, *parts)
-            if len(data) + len(part) >= _DUMP_BYTES:
-                break
-            data += part
-        return data + bytes((sum(data) & 255,))
-
-    def load(self, data):
-        """Go on from a dump. False, and nothing changed, where the bytes are not one."""
-        at = struct.calcsize(_HEAD)
-        if not at < len(data) <= _DUMP_BYTES or sum(data[:-1]) & 255 != data[-1]:
-            return False
-        head = struct.unpack(_HEAD, data[:at])
-        if head[0] != _VERSION or head[1] > OCCUPIED or 0 in head[6:9]:
-            return False
-        found = []
-        while at < len(data) - 1:
-            is_taken = at + 2 < len(data) and data[at + 2] & 1
-            form = _OCCUPIED if is_taken else _FREE
-            end = at + struct.calcsize(form)
-            if end >= len(data):
-                return False
-            parts = struct.unpack(form, data[at:end])
-            at = end
-            h = array("f", bytes(4 * _LENGTH))
-            h[_WEIGHT] = -parts[0] / 1000.0
-            h[_TAKEN] = parts[1] & 1
-            h[_BAD] = parts[1] >> 1
-            h[_AGE] = parts[2] / 10.0
-            count = 4 if is_taken else 3
-            part = 3
-            for place in range(_EMPTY, _COV if is_taken else _LEVEL):
-                h[place] = parts[part] / 62.5
-                part += 1
-            deviations = [0.0, 0.0, 0.0, 0.0]
-            for index in range(count):
-                deviations[index] = exp(parts[part] / 2000.0 - 10)
-                h[_COV + (0, 4, 7, 9)[index]] = deviations[index] * deviations[index]
-                part += 1
-            for row, column, place in _LINKS:
-                if column < count:
-                    h[_COV + place] = parts[part] / 32768.0 * deviations[row] * deviations[column]
-                    part += 1
-            found.append(h)
-        if not found:
-            return False
-        self.state = head[1]
-        self._last_ms = self._judged_ms = head[2]
-        self._zero_cdeg = None if head[3] == -(1 << 31) else head[3]
-        self._cdeg = (self._zero_cdeg or 0) + head[4]
-        self._t = head[5] / 1000.0
-        self._noise = noise = [head[6] / 10000.0, head[7] / 10000.0, head[8] / 10000.0]
-        self._size = head[9] / 1000.0
-        self._step = head[10] / 10000.0
-        self._known_ms = head[2] + head[11] * 1000
-        self._is_loaded = True
-        self._window = []
-        self._unit = (noise[0] * noise[1] * noise[2]) ** (1 / 3)
-        for h in found:
-            if h[_TAKEN]:
-                weight = h[_WEIGHT]
-                self._weigh_vehicle(h)
-                h[_WEIGHT] = weight
-        self._explanations = found
-        return True
-
-
-def _short(value):
-    """The nearest integer of 16 bits."""
-    return max(-32767, min(32767, int(value + 0.5) if value >= 0 else -int(0.5 - value)))

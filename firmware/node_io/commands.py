@@ -10,7 +10,7 @@ import asyncio
 
 from node_core import cbor, new_settings
 from node_core.keys import derive_root
-from node_io import config_store, nvs, settled
+from node_io import config_store, light, nvs, settled
 
 IDENTIFY = 1
 REBOOT = 2
@@ -79,17 +79,10 @@ def run(node, gateway_id: str, command: list, proven: int) -> None:
 def _identify(node) -> int:
     try:
         board = __import__("boards." + node.config["board"], None, None, ("Board",)).Board()
-        asyncio.create_task(_blink(board.pin("led")))
+        asyncio.create_task(light.blink(board.pin("led")))
         return DONE
     except (KeyError, ImportError, ValueError):
         return NOT_NOW
-
-
-async def _blink(led) -> None:
-    for i in range(40):
-        led.value(1 - i % 2)
-        await asyncio.sleep_ms(250)
-    led.value(0)
 
 
 def _ask_app(node, what: str) -> int:
@@ -110,6 +103,8 @@ def _configure(node, gateway_id: str, command_id: int, argument):
     if node.trial is not None:
         return NOT_NOW
     changed = config_store.load()[0]
+    if changed is None:
+        return NOT_NOW
     try:
         if not isinstance(argument, bytes):
             return BAD_ARGUMENT

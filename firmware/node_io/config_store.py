@@ -24,15 +24,18 @@ _STARTS_MAX = 3
 _OVER = 99
 
 
-def load() -> tuple:
-    """(configuration or None, sentences that say what to do, why the last good one is used or an empty text)."""
+def load(has_crashed: bool = False) -> tuple:
+    """(configuration or None, sentences that say what to do, why the last good one is used or an empty text).
+
+    `has_crashed`: not even safe mode holds with the one in use, so the last good one is preferred.
+    """
     config, problems = _read(_PATH)
-    if not problems:
+    if not problems and not has_crashed:
         return config, problems, ""
     good, worse = _read(_GOOD)
-    if worse:
+    if worse or good == config:
         return config, problems, ""
-    return good, [], problems[0]
+    return good, [], problems[0] if problems else "config.json: not even safe mode holds with it"
 
 
 def _read(path: str) -> tuple:
@@ -77,6 +80,12 @@ def trial():
         return found if isinstance(found, list) and len(found) == 4 else None
     except (OSError, ValueError):
         return None
+
+
+def running():
+    """As `trial`, but None also where it has failed and waits only until somebody has been told."""
+    found = trial()
+    return None if found is None or is_over(found) else found
 
 
 def start_trial(found: list, has_failed: bool) -> bool:

@@ -12,26 +12,35 @@ import io
 import sys
 import time
 
-from node_io import kept_over_reset
+import machine
+
+from node_core import boot_rules
+from node_io import kept_over_reset, nvs
 
 _BYTES_MAX = 256  # what a text in a record may have (docs/wire.md section 3)
 _MESSAGE_MAX = 80
 _FRAMES_MAX = 8
-_SAFE_PAUSE_S = 60
+_SAFE_AWAKE_S = 10  # for who wants to stop it at the prompt
+_PAUSE_MS = 50_000
+_SAFE_PAUSE_MS = 290_000
 
 
 def end(node, error: Exception) -> None:
     """The node has failed: leave a report to the next boot, and bring to flash what waits in memory. `node` may be None."""
     try:
         keep(describe("node", error, time.ticks_diff(time.ticks_ms(), 0)))
+    except Exception as another:
+        sys.print_exception(another)
+        keep("node: %s" % type(error).__name__)
+    try:
         if node is not None:
             node.outbox.flush()
     except Exception as another:
         sys.print_exception(another)
-        keep("node: %s" % type(error).__name__)
     print("stopped the board starts again")
     if node is None or node.is_safe:
-        time.sleep(_SAFE_PAUSE_S)  # not even safe mode holds: a loop must not wear flash and battery
+        time.sleep(_SAFE_AWAKE_S)  # not even safe mode holds: a loop must not wear flash and battery
+        machine.deepsleep(_SAFE_PAUSE_MS if boot_rules.is_safe(nvs.get("boots")) else _PAUSE_MS)
 
 
 def keep(text: str) -> bool:

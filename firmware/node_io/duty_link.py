@@ -112,10 +112,10 @@ class Link:
         except (OSError, ValueError):
             pass  # there is none
         full_mv = settings.get("battery_full_mv")
-        if full_mv is not None:
+        if full_mv:
             empty_mv = settings.get("battery_empty_mv", 0)
             mv = wake.board.adc("battery_sense").read_uv() * settings.get("battery_divider", 2) // 1000
-            readings.append(("batt", max(0, min(100, (mv - empty_mv) * 100 // (full_mv - empty_mv)))))
+            readings.append(("batt", max(0, min(100, (mv - empty_mv) * 100 // max(1, full_mv - empty_mv)))))
         gc.collect()
         readings.append(("heap", gc.mem_free()))
         wake.report(readings)
@@ -207,6 +207,8 @@ class Link:
         if command[0] == wake.outbox.numbers.commands.get(gateway_id):
             return  # it was run, and its result is on its way
         borrowed.call("node_io.commands", "obey", wake, gateway_id, command, proven)
+        if command[0] != wake.outbox.numbers.commands.get(gateway_id):
+            return  # it was not run
         if command[1] == _IDENTIFY:
             wake.stay_until_ms = wake.clock.now_ms() + _IDENTIFY_MS
         elif command[1] in (_SAMPLE, _REZERO):

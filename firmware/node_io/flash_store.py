@@ -11,6 +11,7 @@ Only a few segments a lane are *loaded*, that is, known frame by frame: the olde
 import binascii
 import os
 import struct
+from array import array
 
 from micropython import const
 
@@ -39,6 +40,32 @@ class Segment(Waiting):
         self.lost: list = []  # ranges of sequences whose records are damaged
 
 
+class Resting:
+    """The segments of a lane that are not loaded, oldest first: (number, first sequence, epoch tag, lowest that waits). In one
+    array, because a full queue has dozens of them.
+    """
+
+    def __init__(self) -> None:
+        self._words = array("i")
+
+    def __len__(self) -> int:
+        return len(self._words) // 4
+
+    def __iter__(self):
+        for i in range(len(self)):
+            yield self[i]
+
+    def __getitem__(self, i: int) -> tuple:
+        return tuple(self._words[4 * i : 4 * i + 4])
+
+    def append(self, entry: tuple) -> None:
+        for word in entry:
+            self._words.append(word)
+
+    def remove(self, i: int) -> None:
+        self._words = self._words[: 4 * i] + self._words[4 * i + 4 :]
+
+
 class FlashStore:
     def __init__(self, folder: str, segments_max: int, waits_s: list) -> None:
         """`waits_s` by lane: the first wait of frames that an earlier boot has left."""
@@ -47,7 +74,7 @@ class FlashStore:
         self.segments_max = segments_max
         self.heads: list = [[], [], []]  # by lane, loaded, oldest first
         self.tails: list = [None, None, None]  # by lane, loaded, being written
-        self.resting: list = [[], [], []]  # by lane: (number, first sequence, epoch tag, lowest that waits)
+        self.resting = [Resting(), Resting(), Resting()]  # by lane
         self.next_number = 1
         borrowed.call("node_io.queue_rare", "find_segments", self, folder)
 
@@ -139,7 +166,9 @@ class FlashStore:
         """Load the oldest resting segment if there is room among the heads. Returns it, or None."""
         if not self.resting[lane] or len(self.heads[lane]) >= _HEADS_MAX:
             return None
-        segment = borrowed.call("node_io.queue_rare", "load_segment", self, lane, self.resting[lane].pop(0), numbers)
+        entry = self.resting[lane][0]
+        self.resting[lane].remove(0)
+        segment = borrowed.call("node_io.queue_rare", "load_segment", self, lane, entry, numbers)
         self.heads[lane].append(segment)
         return segment
 

@@ -147,7 +147,7 @@ class Outbox:
         frame = self._sealer.seal(self.numbers.next, self.numbers.floor, pack)
         sequence = self.numbers.take()
         wait_s = first_wait_s(deadline_s)
-        memory = self._memory(epoch, lane)
+        memory = self.memory(epoch, lane)
         memory.keep(sequence, frame, wait_s, now_s)
         # An older frame that flash refused goes before the new one: a lane's segments ascend, and the floor rests on that.
         if lane > self.durable_lane or not self._spill(memory):
@@ -184,7 +184,7 @@ class Outbox:
     def _spill(self, memory: Memory) -> bool:
         """Bring what waits in memory to flash, in the order of its numbers. False where some of it has to stay."""
         entries = memory.entries()
-        is_stored = self._append(memory.lane, memory.epoch, entries)
+        is_stored = self.append(memory.lane, memory.epoch, entries)
         self._memories.remove(memory)
         if not is_stored:
             self._put_back(memory, entries)
@@ -200,7 +200,7 @@ class Outbox:
         if entries:
             self._memories.append(rest)
 
-    def _memory(self, epoch: bytes, lane: int) -> Memory:
+    def memory(self, epoch: bytes, lane: int) -> Memory:
         for memory in self._memories:
             if memory.epoch == epoch and memory.lane == lane:
                 return memory
@@ -208,7 +208,7 @@ class Outbox:
         self._memories.append(memory)
         return memory
 
-    def _append(self, lane: int, epoch: bytes, entries: list) -> bool:
+    def append(self, lane: int, epoch: bytes, entries: list) -> bool:
         """Bring frames to flash, making room where it is full. `entries` keeps what could not be stored."""
         while entries:
             try:

@@ -16,7 +16,18 @@ def find_segments(store, folder: str) -> None:
         os.mkdir(folder)
     except OSError:
         pass  # it is there; if it cannot be made, the listing says so
-    for name in os.listdir(folder):
+    try:
+        names = os.listdir(folder)
+    except OSError as error:  # what is written will say so, too; the node lives on what it has in memory
+        print("fault flash: the queue cannot be read (%s)" % error)
+        names = []
+        try:
+            os.remove(folder)  # a file in its place
+            os.mkdir(folder)
+        except OSError:
+            pass
+    segments: list = [[], [], []]
+    for name in names:
         lane = LETTERS.find(name[:1])
         parts = name[1:].split("-")
         if lane < 0 or len(parts) != 3:
@@ -26,17 +37,18 @@ def find_segments(store, folder: str) -> None:
             found = (number, int(parts[1], 16), int(parts[2], 16), UNKNOWN)
         except ValueError:
             continue
-        store.resting[lane].append(found)
+        segments[lane].append(found)
         store.next_number = max(store.next_number, number + 1)
     for lane in range(3):
-        store.resting[lane].sort()
+        for found in sorted(segments[lane]):
+            store.resting[lane].append(found)
 
 
 def held_from(store, lowest: int, epoch: bytes) -> list:
     """The numbers of an epoch from `lowest` on that resting segments hold, ascending."""
     held = []
     for lane in range(3):
-        for number, first, tag, _ in reversed(store.resting[lane]):
+        for number, first, tag, _ in reversed(list(store.resting[lane])):
             if tag != tag_of(epoch):
                 continue
             found = scan(store.path(lane, number, first, tag))
@@ -55,6 +67,41 @@ def claim_lost_memory(outbox, store) -> None:
         held = held_from(store, first, outbox.numbers.epoch)
         for pair in ranges.subtract(first, last, held):
             outbox.note_lost(outbox.numbers.epoch, pair[0], pair[1], numbers.LOST_POWER)
+
+
+def rescue(outbox, store, frames: list) -> bool:
+    """Bring to flash what a sleeping node remembered, before it counts as lost; what flash refuses stays in memory, and then this is False.
+
+    Below a floor that was told nothing may be sent.
+    """
+    is_done = True
+    numbered = [frame_number(entry[4]) for entry in frames]
+    held = {epoch: held_from(store, 0, epoch) for epoch, _ in numbered}  # it may have begun to move there
+    for lane, _, wait_s, _, frame in frames:
+        epoch, sequence = frame_number(frame)
+        if sequence < outbox.numbers.closed_floor(epoch) or sequence in held[epoch]:
+            continue
+        if not outbox.append(lane, epoch, [(sequence, frame, wait_s, 0, 0)]):
+            memory = outbox.memory(epoch, lane)
+            memory.add(sequence, 0, wait_s, 0, 1)  # it may have been sent
+            memory.put(frame)
+            is_done = False
+    for lane in range(3):
+        store.rest(lane)
+    return is_done
+
+
+def go_on_unsaved(outbox, duty) -> None:
+    """After an orderly sleep: go on with an epoch that flash refused to know, and try again to tell it."""
+    known = outbox.numbers
+    known.start_epoch(duty.epoch)
+    known.boot = duty.boot
+    known.next = duty.next
+    in_memory = [frame_number(entry[4]) for entry in duty.frames]
+    known.memory_floor = min([sequence for epoch, sequence in in_memory if epoch == duty.epoch] + [known.next])
+    known.reserved = known.next + numbers.BLOCK
+    if known.is_exhausted() or not outbox.save():
+        known.reserved = duty.reserved
 
 
 def load_segment(store, lane: int, entry: tuple, numbers) -> Segment:

@@ -5,7 +5,7 @@
 import machine
 
 from node_core import boot_rules
-from node_io import config_store, nvs
+from node_io import config_store, kept_over_reset, nvs
 
 _LOOK_AGAIN_MS = 15_000
 _TRIAL_MS_MAX = 600_000  # for the broker, which may be away for reasons of its own
@@ -53,6 +53,7 @@ def end_safe_mode(node) -> None:
     if node.config.get("sleeps"):
         print("safe asleep for %d s, then the whole node is tried again" % boot_rules.retry_after_s(word))
         node.outbox.close()
+        kept_over_reset.write_area("sleep", b"")  # an older boot's: nothing goes on from there
         machine.deepsleep(boot_rules.retry_after_s(word) * 1000)
     node.restart("safe mode is over: the whole node is tried again")
 

@@ -7,6 +7,7 @@ Rules, beside those of node_core/numbers.py:
    else is a boot, which goes on at the end of the reserved block.
 2. What is remembered is written anew before a frame is sent, so no later start can meet an older state of it.
 3. A boot that finds the memory (a watchdog's bite, a reset) first brings its frames to flash.
+   An epoch that flash refused to know goes on from one orderly sleep to the next, in this memory only.
 4. Alarms are on flash before they are sent. The rest goes there when it fills half of the memory, or when two transmissions
    of a frame were not acknowledged.
 """
@@ -18,6 +19,7 @@ from micropython import const
 from node_core.backlog import ALARM, RECORD, TREND
 from node_core.duty import FRAME_HEAD_BYTES
 from node_core.frame import frame_number
+from node_core.numbers import SEQUENCE_MAX
 from node_io import borrowed
 from node_io.outbox import Memory, Outbox
 from node_io.sleeping_store import SleepingStore
@@ -39,18 +41,23 @@ class SleepingOutbox(Outbox):
     def _begin(self) -> None:
         duty, known = self._duty, self.numbers
         fits = duty.epoch == known.epoch and duty.reserved == known.reserved and duty.boot == known.boot
-        if self._is_resumed and fits and duty.next <= duty.reserved:
+        is_unsaved = duty.reserved > SEQUENCE_MAX
+        if self._is_resumed and (fits or is_unsaved) and duty.next <= duty.reserved:
+            if is_unsaved:
+                borrowed.call("node_io.queue_rare", "go_on_unsaved", self, duty)
             known.next = duty.next
             self._renew_sealer()
             self._take_frames()
-            for lane in (RECORD, TREND):
-                tail = duty.tails[lane - RECORD]
+            for lane in range(3):
+                tail = duty.tails[lane]
                 if tail is not None:
                     self._store.reopened[lane] = tail + (known,)
             self.refill()
             return
         self._is_resumed = False
-        if self._rescue() and fits:
+        is_rescued = borrowed.call("node_io.queue_rare", "rescue", self, self._store, duty.frames)
+        duty.frames = []
+        if is_rescued and fits:
             known.memory_floor = known.reserved  # so nothing is lost that was in memory only
         super()._begin()
         duty.has_backlog = sum(self._store.counts()) > 0
@@ -59,25 +66,9 @@ class SleepingOutbox(Outbox):
         """Frames of the last wake, as if they had been queued in this one."""
         for lane, tries, wait_s, due_s, frame in self._duty.frames:
             epoch, sequence = frame_number(frame)
-            memory = self._memory(epoch, lane)
+            memory = self.memory(epoch, lane)
             memory.add(sequence, 0, wait_s, due_s, tries)
             memory.put(frame)
-
-    def _rescue(self) -> bool:
-        """Bring what was remembered to flash, before it counts as lost. Below a floor that was told nothing may be sent."""
-        is_done = True
-        numbers = [frame_number(entry[4]) for entry in self._duty.frames]
-        held = {
-            epoch: borrowed.call("node_io.queue_rare", "held_from", self._store, 0, epoch) for epoch, _ in numbers
-        }  # it may have begun to move there
-        for lane, _, wait_s, _, frame in self._duty.frames:
-            epoch, sequence = frame_number(frame)
-            if sequence >= self.numbers.closed_floor(epoch) and sequence not in held[epoch]:
-                is_done &= self._append(lane, epoch, [(sequence, frame, wait_s, 0, 0)])
-        for lane in range(3):
-            self._store.rest(lane)
-        self._duty.frames = []
-        return is_done
 
     def _draw_epoch(self) -> bytes:
         network.WLAN(network.STA_IF).active(True)  # with the radio off, random numbers are not
@@ -131,10 +122,10 @@ class SleepingOutbox(Outbox):
             for memory in self._memories
             for _, frame, wait_s, due_s, tries in memory.entries()
         ]
-        for lane in (RECORD, TREND):
+        for lane in range(3):
             tail = self._store.tails[lane]
             if tail is not None:
-                duty.tails[lane - RECORD] = (tail.number, tail.size_bytes) if tail.remaining else None
+                duty.tails[lane] = (tail.number, tail.size_bytes) if tail.remaining else None
 
     def lay_down(self) -> None:
         """Before sleep: bring to flash what has to go there, give up what does not fit where flash refuses, and `keep` the rest."""

@@ -25,19 +25,23 @@ class SleepingStore(FlashStore):
         """Go on writing to the segment that was written to before an orderly sleep."""
         number, size_bytes, numbers = self.reopened[lane]
         self.reopened[lane] = None
-        held = self.resting[lane]
-        found = [entry for entry in held if entry[0] == number]
+        resting, heads = self.resting[lane], self.heads[lane]
+        found = [i for i in range(len(resting)) if resting[i][0] == number]
         if found:
-            segment = borrowed.call("node_io.queue_rare", "load_segment", self, lane, found[0], numbers)
+            segment = borrowed.call("node_io.queue_rare", "load_segment", self, lane, resting[found[0]], numbers)
         else:
-            held = self.heads[lane]
-            found = [segment for segment in held if segment.number == number]
-            if not found:
+            loaded = [segment for segment in heads if segment.number == number]
+            if not loaded:
                 return
-            segment = found[0]
+            segment = loaded[0]
         if segment.lost or not segment.epoch or os.stat(segment.path)[6] != size_bytes:
             return
-        held.remove(found[0])
+        if found:
+            resting.remove(found[0])
+        else:
+            heads.remove(segment)
+        segment.tries = bytearray([1] * len(segment.tries))  # they may have been sent
+        segment.is_fresh = True  # of what comes to it now that is known
         segment.size_bytes = size_bytes
         self.tails[lane] = segment
 

@@ -6,6 +6,7 @@ At most two writes of non-volatile storage a boot (here and in settled.py), and 
 """
 
 import os
+import time
 
 import machine
 
@@ -14,6 +15,8 @@ from node_io import config_store, crash_report, nvs
 from node_io.flash_store import SEGMENT_BYTES
 
 _FREE_BYTES_KEPT = 32768
+_PROMPT_S = 120  # for who sits at the prompt; after that a battery is spared, if there is one
+_LOOK_AGAIN_MS = 3_600_000
 
 
 def prepare():
@@ -30,10 +33,12 @@ def prepare():
     """
     cause = _reset_cause()
     crash = crash_report.read()
-    word = boot_rules.begin(nvs.get("boots"), cause, bool(crash))
+    has_failed = bool(crash) or cause == "watchdog"
+    before = nvs.get("boots")
+    word = boot_rules.begin(before, cause, bool(crash))
     nvs.put("boots", word)
-    trial, outcome = _trial(bool(crash) or cause == "watchdog")
-    config, problems, fell_back = config_store.load()
+    trial, outcome = _trial(has_failed)
+    config, problems, fell_back = config_store.load(has_failed and boot_rules.is_safe(before))
     master = b""
     try:
         with open("key.bin", "rb") as file:
@@ -46,7 +51,15 @@ def prepare():
         problems.append("nothing runs until this is put right; then press the reset button")
         for text in problems:
             print("setup " + text)
+        if not _is_new():
+            time.sleep(_PROMPT_S)
+            print("setup asleep for an hour; then the board looks again")
+            machine.deepsleep(_LOOK_AGAIN_MS)
         return None
+    pause_s = boot_rules.pause_s(word, cause) if config.get("sleeps") else 0
+    if pause_s:
+        print("setup power has not outlived the last starts: asleep for %d s" % pause_s)
+        machine.deepsleep(pause_s * 1000)
     # The higher one: a configuration that was restored from a backup must not bring an old key back.
     config["generation"] = max(config.get("generation", 0), nvs.get("generation"))
     situation = {"reset": cause, "crash": crash, "safe": boot_rules.is_safe(word), "weak": boot_rules.is_weak(word)}
@@ -54,9 +67,20 @@ def prepare():
     return config, master, situation
 
 
+def _is_new() -> bool:
+    """Whether nobody has installed anything yet. Any other board may hang in the street, and what cannot be read now may be readable later."""
+    try:
+        return "config.json" not in os.listdir(".")
+    except OSError:
+        return False
+
+
 def segments_max(config: dict) -> int:
     """Of the queue: as many as are configured, and as the file system has room for."""
-    status = os.statvfs(".")
+    try:
+        status = os.statvfs(".")
+    except OSError:
+        return 4
     try:
         held = len(os.listdir("queue"))
     except OSError:

@@ -73,6 +73,7 @@ def begin(app, fault):
 
 def forget(app):
     """After a long silence nobody knows what has happened meanwhile."""
+    app._monitor.block.older = app._monitor.block.newer = None  # a sample that waits for its neighbour is from before
     app._monitor.live.restart()
     app._monitor.forget_rate()
     if not app._settings["stream"]:

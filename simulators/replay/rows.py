@@ -3,11 +3,13 @@
 """CSV from standard input to JSON lines on standard output, on the virtual machine.
 
 Columns are found by their names, in any order; further columns are ignored. A value is a decimal number and becomes an integer in
-10^-places of its unit by its digits, so no float rounds it.
+10^-places of its unit by its digits, so no float rounds it. Quotes around a cell and a byte order mark are taken off.
 """
 
 import json
 import sys
+
+_ABSENT = ("", "nan", "na", "n/a", "null", "none")  # how programs write an empty cell
 
 
 def scaled(text, places):
@@ -17,12 +19,15 @@ def scaled(text, places):
     """
     text = text.strip()
     if "e" in text or "E" in text:
-        value = float(text) * 10**places
+        try:
+            value = float(text) * 10**places
+        except ValueError:
+            raise ValueError("not a number: " + text) from None
         if not -1e18 < value < 1e18:
             raise ValueError("out of range: " + text)
         return int(value + 0.5) if value >= 0 else -int(0.5 - value)
     sign = -1 if text.startswith("-") else 1
-    whole, _, part = text.lstrip("+-").partition(".")
+    whole, _, part = (text[1:] if text[:1] in ("+", "-") else text).partition(".")
     if not (whole + part) or not (whole + part).isdigit() or len(whole) > 15:
         raise ValueError("not a number: " + text)
     digits = (part + "0" * (places + 1))[: places + 1]
@@ -30,8 +35,9 @@ def scaled(text, places):
     return sign * ((number + 5) // 10)
 
 
-def settings(defaults):
-    """`defaults` with NAME=VALUE arguments of the command line put over them. Exits with 2 where one does not fit."""
+def settings(defaults, may_be_zero=()):
+    """`defaults` with NAME=VALUE arguments of the command line put over them. Exits with 2 where one does not fit: all of them are
+    above 0, but for those in `may_be_zero`, which may be any number."""
     for argument in sys.argv[1:]:
         name, _, value = argument.partition("=")
         if name not in defaults:
@@ -40,6 +46,8 @@ def settings(defaults):
             defaults[name] = type(defaults[name])(value)
         except ValueError:
             _fail("setting " + name + ": not a number: " + value)
+        if defaults[name] <= 0 and name not in may_be_zero:
+            _fail("setting " + name + " has to be above 0")
     return defaults
 
 
@@ -48,15 +56,47 @@ def _fail(text):
     sys.exit(2)
 
 
-def run(columns, optional, take):
+def _cells(line):
+    """A line's cells.
+
+    Raises: ValueError.
+    """
+    try:
+        text = str(line, "utf-8")
+    except UnicodeError:
+        raise ValueError("not UTF-8 text") from None
+    return [cell.strip().strip('"') for cell in text.strip().split(",")]
+
+
+def _lines():
+    """(number, bytes) of each line that is not empty."""
+    number = 0
+    while True:
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return
+        number += 1
+        if line.strip():
+            yield number, line
+
+
+def run(columns, optional, take, now):
     """Call `take(row)` for each row and write what it returns as JSON; `row` is a list of integers, None for an optional one that is
     missing or an empty cell.
 
     Args:
-        columns, optional: lists of (name, decimal places).
+        columns, optional: lists of (name, decimal places); the first one is the time.
         take: returns an object for json.dumps. It may raise ValueError with the reason why the row cannot be used.
+        now: returns the state as it is, which a row that cannot be used leaves as it was.
     """
-    header = [name.strip() for name in sys.stdin.readline().strip().lstrip("\ufeff").split(",")]
+    lines = _lines()
+    header = []
+    for _, line in lines:
+        try:
+            header = [name.lower() for name in _cells(line[3:] if line[:3] == b"\xef\xbb\xbf" else line)]
+        except ValueError as error:
+            _fail("the first line is " + str(error))
+        break
     places = []
     for name, digits in columns + optional:
         if name in header:
@@ -66,22 +106,14 @@ def run(columns, optional, take):
         else:
             wanted = ",".join([each[0] for each in columns])
             _fail("the first line must name the columns " + wanted + "; " + name + " is missing")
-    row_number = 1
     bad = 0
     write = sys.stdout.write
-    while True:
-        line = sys.stdin.readline()
-        if not line:
-            break
-        row_number += 1
-        line = line.strip()
-        if not line:
-            continue
-        cells = line.split(",")
+    for row_number, line in lines:
+        row = []
         try:
-            row = []
+            cells = _cells(line)
             for place, digits, is_optional in places:
-                if place is None or (is_optional and place < len(cells) and not cells[place].strip()):
+                if place is None or (is_optional and place < len(cells) and cells[place].lower() in _ABSENT):
                     row.append(None)
                 elif place >= len(cells):
                     raise ValueError("too few cells")
@@ -90,7 +122,10 @@ def run(columns, optional, take):
             answer = take(row)
         except ValueError as error:
             bad += 1
-            answer = {"row": row_number, "error": str(error)}
+            answer = now()
+            answer["row"] = row_number
+            answer["error"] = str(error)
+            answer["time_s"] = row[0] / 10 ** columns[0][1] if row else None
         write(json.dumps(answer))
         write("\n")
     if bad:

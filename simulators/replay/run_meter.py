@@ -34,10 +34,14 @@ def litres(ml):
 def take(row):
     time_s, total_ml = row
     rules.update(time_s, total_ml)
-    alarms = [name for bit, name in NAMES if rules.alarms & bit]
+    answer = now()
+    answer["time_s"] = time_s
+    return answer
+
+
+def now():
     return {
-        "time_s": time_s,
-        "alarms": alarms,
+        "alarms": [name for bit, name in NAMES if rules.alarms & bit],
         "rule": RULES[rules.rule] or None,
         "flow_l_h": litres(rules.flow_ml_h),
         "night_l_h": litres(rules.night_ml_h),
@@ -47,4 +51,4 @@ def take(row):
     }
 
 
-rows.run([("time_s", 0), ("litres_total", 3)], [], take)
+rows.run([("time_s", 0), ("litres_total", 3)], [], take, now)

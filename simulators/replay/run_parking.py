@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A stall's recording through the parking detector; runs on the virtual machine (docs/replay.md)."""
 
-import sys
-
 from node_core.parking_detector import FREE, OCCUPIED, WORDS, ParkingDetector
 from rows import run, settings
 
@@ -34,12 +32,18 @@ class Recording:
         self._last_ms = at_ms
         detector = self._detector
         has_changed = detector.update((x_nt, y_nt, z_nt), temperature_cdeg, at_ms)
+        answer = self.now()
+        answer["time_s"] = time_ms // 1000 if time_ms % 1000 == 0 else time_ms / 1000
+        answer["changed"] = has_changed
+        return answer
+
+    def now(self):
+        detector = self._detector
         state = detector.state
         return {
-            "time_s": time_ms // 1000 if time_ms % 1000 == 0 else time_ms / 1000,
             "occupied": True if state == OCCUPIED else False if state == FREE else None,
             "state": WORDS[state],
-            "changed": has_changed,
+            "changed": False,
             "deviation_ut": None if detector.deviation_nt is None else detector.deviation_nt / 1000,
             "confidence": detector.confidence_pct() / 100,
             "self_test": detector.self_test(),
@@ -47,8 +51,5 @@ class Recording:
 
 
 chosen = settings({"weakest_nt": 1500, "occupied_h_max": 168})
-if min(chosen.values()) <= 0:
-    print("weakest_nt and occupied_h_max have to be above 0", file=sys.stderr)
-    sys.exit(2)
 recording = Recording(ParkingDetector(chosen["weakest_nt"], chosen["occupied_h_max"] * 3600))
-run([("time_s", 3), ("x_ut", 3), ("y_ut", 3), ("z_ut", 3)], [("temperature_degc", 2)], recording.take)
+run([("time_s", 3), ("x_ut", 3), ("y_ut", 3), ("z_ut", 3)], [("temperature_degc", 2)], recording.take, recording.now)

@@ -14,6 +14,8 @@ import rows
 from node_core.strain_monitor import ENDED, STARTED, STEP
 from node_core.strain_setup import new_monitor
 
+_MAY_BE_ZERO = ["period_us", "spike_codes", "zero_code", "pstrain_per_k", "reference_cdeg"]
+_MAY_BE_ZERO += [kind + level + "_nstrain" for kind in ("static_", "live_", "rate_") for level in ("warning", "alarm")]
 SETTINGS = rows.settings(
     {
         "period_us": 0,
@@ -34,7 +36,8 @@ SETTINGS = rows.settings(
         "rate_warning_nstrain": 0,
         "rate_alarm_nstrain": 0,
         "repeat_s": 3600,
-    }
+    },
+    may_be_zero=_MAY_BE_ZERO,
 )
 SETTINGS["pstrain_per_code"] = 1000
 _JUDGE_US = 200_000  # as often as the application empties its converter's ring
@@ -48,6 +51,7 @@ def _ustrain(nstrain):
 class Replay:
     def __init__(self):
         self._monitor = self._closed = None
+        self._period_us = 0
         self._first = None  # the first row waits for the second, which says the period
         self._last_us = self._judged_us = None
         self._cdeg = None
@@ -65,16 +69,18 @@ class Replay:
         self._last_us = at_us
         self.rows += 1
         if self._monitor is None:
-            period_us = SETTINGS["period_us"] or gap_us
+            period_us = SETTINGS["period_us"] if SETTINGS["period_us"] > 0 else gap_us
             if not period_us:
                 self._first = nstrain
                 return self._empty(at_us)
+            self._period_us = period_us
             self._monitor = new_monitor(SETTINGS, period_us)
             self._closed = counted.watch(self._monitor.cycles)
             self._judged_us = at_us
             if self._first is not None:
                 self._add(self._first)
-        elif gap_us >= SETTINGS["hold_s"] * 1_000_000:  # as the application after a silence
+        elif gap_us >= max(SETTINGS["hold_s"] * 1_000_000, 3 * self._period_us):  # as the application after a silence
+            self._monitor.block.older = self._monitor.block.newer = None  # what waits for its neighbour is from before
             self._monitor.live.restart()
             self._monitor.forget_rate()
         change = self._add(nstrain)
@@ -113,19 +119,27 @@ class Replay:
             "cycles": self._halves / 2,
         }
 
-    def _answer(self, at_us, change):
+    def now(self):
+        """The state as it is, whatever the next row says."""
+        answer = self._empty(0)
         monitor = self._monitor
-        live = monitor.live
-        said = self._judge(at_us, change)
-        answer = self._empty(at_us)
-        answer["live_ustrain"] = _ustrain(live.live)
+        if monitor is None:
+            return answer
+        answer["live_ustrain"] = _ustrain(monitor.live.live)
         answer["static_ustrain"] = _ustrain(monitor.static())
         answer["strain_ustrain"] = _ustrain(monitor.strain(self._cdeg))
-        answer["event"] = live.is_event
+        answer["event"] = monitor.live.is_event
         for name in monitor.limits:
             level = monitor.limits[name].level
             if level:
                 answer["alarms"].append(name + " " + _WORDS[level])
+        return answer
+
+    def _answer(self, at_us, change):
+        live = self._monitor.live
+        said = self._judge(at_us, change)
+        answer = self.now()
+        answer["time_s"] = at_us / 1_000_000
         if said:
             answer["said"] = said
         if change in (ENDED, STEP):
@@ -151,6 +165,7 @@ try:
         [("time_s", 6), ("strain_ustrain", 3)],
         [("temperature_degc", 2)],
         replay.take,
+        replay.now,
     )
 finally:
     print(json.dumps(replay.finish()), file=sys.stderr)

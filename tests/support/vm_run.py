@@ -28,6 +28,7 @@ def run_script(
     board: bool = False,
     timeout_s: float = 60,
     heap_bytes: int = 2 << 20,
+    firmware: Path = ROOT / "firmware",
 ) -> str:
     """Run `path` with `args`; the firmware's folders can be imported from it.
 
@@ -37,6 +38,7 @@ def run_script(
         board: put the simulated board first, so that `machine`, `time` and the rest are its own.
         timeout_s: host time.
         heap_bytes: of the interpreter.
+        firmware: the folder of its sources, or of what was compiled of them.
 
     Returns:
         Everything on standard output.
@@ -46,7 +48,7 @@ def run_script(
     """
     script = Path(path) if Path(path).is_absolute() else ROOT / path
     folders = [ROOT / "simulators/board", ROOT / "simulators/sensors"] if board else []
-    folders.append(ROOT / "firmware")
+    folders.append(firmware)
     environment = {**os.environ, **(env or {})}
     environment["MICROPYPATH"] = ":".join([*map(str, folders), ".frozen"])
     command = [*interpreter(), "-X", f"heapsize={heap_bytes}", str(script), *args]

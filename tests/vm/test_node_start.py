@@ -155,11 +155,13 @@ async def test_a_broken_configuration_falls_back_to_the_last_good_one(bench: Ben
         "areas_outlive_a_reset_and_not_damage",
         "areas_without_mem_backup_are_the_rtc_memory",
         "a_report_fits_and_names_the_innermost_frames",
+        "a_report_outlives_a_queue_that_cannot_be_brought_to_flash",
         "a_boot_writes_twice_at_most",
         "a_part_that_is_stuck_is_named_before_the_watchdog_bites",
         "safe_mode_lasts_an_hour_and_doubles",
         "power_cuts_of_a_trial_leave_a_whole_configuration",
         "a_trial_without_the_broker_is_taken_back",
+        "a_configuration_that_not_even_safe_mode_bears_gives_way_to_the_last_good_one",
         "settings_change_only_in_value",
     ],
 )

@@ -65,6 +65,11 @@ def test_a_node_on_a_battery_wakes_when_the_field_changes(tmp_path: Path) -> Non
     run("battery", "parking-lis3mdl", tmp_path)
 
 
+def test_a_battery_node_s_old_times_do_not_outlive_its_clock(tmp_path: Path) -> None:
+    """After a power cut that left its state: heartbeats, changes and times are the new clock's, and the empty field is still known."""
+    run("new_clock", "parking-lis3mdl", tmp_path)
+
+
 class Street1(NamedTuple):
     """What came out of one stall of the street."""
 

@@ -99,12 +99,59 @@ def test_without_temperatures_it_works_and_says_so() -> None:
     assert code == 0 and states[0]["self_test"] == "temperature missing" and states[1]["self_test"] == "", errors
 
 
+def test_what_programs_write_is_read() -> None:
+    """A byte order mark, Windows line ends, quotes, capitals, further columns, empty lines and the words for an empty cell."""
+    rows = list(Bay(302, 1, traps=False).rows())
+    _, plain, _ = replay([HEADER, *(line(row) for row in rows)])
+    quoted = ["\ufeffID," + HEADER.upper().replace("Z_UT", '"Z_UT"') + "\r", "\r"]
+    quoted += [f'7,{line(row).rpartition(",")[0]},"{row.field_ut[2]:.3f}"\r' for row in rows]
+    assert replay(quoted)[:2] == (0, plain)
+    words = ("nan", "NaN", "N/A", "null", "None", '""')
+    for word, state in zip(
+        words, replay([HEADER, *(f"{at},{word},22,1,-40" for at, word in enumerate(words))])[1], strict=True
+    ):
+        assert state["self_test"] == "temperature missing", word
+
+
+def test_a_row_that_cannot_be_used_has_the_state_as_it_was() -> None:
+    """Whatever stands in the row: one object with its number, the reason and the state of the row before; no bytes end it."""
+    rows = [line(row) for row in Bay(301, 1).rows()]
+    bad = [
+        "nan,1,1,1,1",
+        "99999,1,nan,1,1",
+        "99999,1,inf,1,1",
+        "99999,1,--1,1,1",
+        "99999,1,0x1,1,1",
+        "x",
+        "99999,1,1e300,1,1",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "simulators.replay", "parking"],
+        input="\n".join([HEADER, *rows, *bad]).encode() + b"\n\xff\xfe,1,1,1,1\n" + rows[-1].encode(),
+        capture_output=True,
+        cwd=ROOT,
+        check=False,
+        timeout=100,
+    )
+    states = [json.loads(each) for each in done.stdout.splitlines()]
+    assert done.returncode == 1 and len(states) == len(rows) + len(bad) + 2
+    last = states[len(rows) - 1]
+    for index, state in enumerate(states[len(rows) : -1]):
+        assert state["row"] == len(rows) + 2 + index and state["error"]
+        assert [state[name] for name in ("occupied", "state", "confidence")] == [
+            last[name] for name in ("occupied", "state", "confidence")
+        ]
+        assert state["changed"] is False
+    assert states[-2]["error"] == "not UTF-8 text" and "error" not in states[-1]
+
+
 def test_settings_and_headers_that_mean_nothing_are_refused() -> None:
     """Exit code 2 and a sentence, before any row."""
     for arguments, header, words in (
         (["--set", "weakest_nt=0"], HEADER, "above 0"),
         (["--set", "weakest=5"], HEADER, "no such setting"),
         ([], "time_s,x_ut,y_ut", "z_ut is missing"),
+        ([], "", "time_s is missing"),
     ):
         code, states, errors = replay([header], *arguments)
         assert code == 2 and not states and words in errors, (arguments, header, errors)

@@ -70,9 +70,11 @@ def test_bad_rows_are_named_and_settings_count() -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1 and "1 rows could not be used" in done.stderr
     assert lines[1]["row"] == 3 and "not a number" in lines[1]["error"]
+    assert lines[1]["alarms"] == [] and lines[1]["consumption_l"] == 0 and lines[1]["time_s"] == 3600
     assert lines[3]["consumption_l"] == 3.5 and lines[3]["left_out"] == 0
     rows = as_csv(rows_of(3600, 6, 3.0))
     assert not any(json.loads(line)["alarms"] for line in replay(rows, "--set", "nights=9").stdout.splitlines())
     told = [json.loads(line) for line in replay(rows, "--set", "leak_l_h=2").stdout.splitlines()]
     assert told[-1]["rule"] == "no_zero_hour"
     assert replay("time_s,litres\n").returncode == 2 and replay(rows, "--set", "leak=2").returncode == 2
+    assert replay(rows, "--set", "leak_l_h=0").returncode == 2 and replay(rows, "--set", "q4_l_h=-1").returncode == 2

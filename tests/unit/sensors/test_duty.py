@@ -60,6 +60,37 @@ def test_a_new_alarm_in_a_long_outage_is_tried_within_a_minute() -> None:
     assert duty.is_link_due(now_ms, HOUR_MS, 12) and duty.retry_ms() == MINUTE_MS
 
 
+def test_alarm_upon_alarm_in_an_outage_is_no_reason_to_hurry() -> None:
+    """While one waits that was tried, a new one waits with it: an attempt each ten minutes, however many there are."""
+    duty = duties.Duty()
+    attempts(duty, 24, duties.ALARM)
+    duty.note_new(duties.ALARM)
+    assert duty.retry_ms() == 10 * MINUTE_MS
+    week = attempts(duties.Duty(), 168, duties.ALARM)
+    assert len(week) <= 150 + 6 * 24, "after a day without an answer each hour is enough"
+    duty.failures = 151
+    duty.waits = duties.ALARM
+    assert duty.retry_ms() == HOUR_MS
+    duty.note_new(duties.ALARM)
+    assert duty.retry_ms() == 10 * MINUTE_MS
+
+
+def test_pins_may_wake_the_board_four_thousand_times_in_a_row_and_then_twice_a_minute() -> None:
+    """A meter's pulses of a whole day fit; an edge each second does not."""
+    duty = duties.Duty()
+    for hour in range(24):
+        for _ in range(120):
+            duty.pin_wakes(hour * HOUR_MS, 1)
+    assert duty.pin_wakes(24 * HOUR_MS) == 0
+    now_ms = woken = 0
+    for now_ms in range(0, 24 * HOUR_MS, 1000):
+        if duty.pin_wakes(now_ms) <= duties.PIN_STORM:
+            duty.pin_wakes(now_ms, 1)
+            woken += 1
+    assert woken <= 4001 + 24 * 120 + 60, woken
+    assert duty.pin_wakes(now_ms) >= duties.PIN_STORM - 1
+
+
 def test_what_is_not_urgent_waits_for_half_a_memory_some_wakes_or_an_hour() -> None:
     """And with nothing to say the node shows itself every six hours."""
     duty = duties.Duty()
@@ -108,7 +139,8 @@ def test_what_is_remembered_reads_back(
     duty.slept_at_ms = duty.app_due_ms = now_ms
     duty.offset_ms, duty.bound_ms = -now_ms, 61_000
     duty.is_synchronised = duty.has_backlog = duty.is_asleep = duty.is_weak = True
-    duty.tails = [None, (0x123456, 4000)]
+    duty.tails = [(7, 90), None, (0x123456, 4000)]
+    duty.pins_rest_ms = now_ms + 90_000
     fits = duty.frames_bytes() <= duty.room_bytes()
     if not fits:
         with pytest.raises(ValueError, match="at most 1528"):
@@ -123,6 +155,6 @@ def test_anything_else_is_not_taken_for_a_memory() -> None:
     duty = duties.Duty()
     duty.frames = [(2, 0, 310, 0, bytes(100))]
     good = duty.pack()
-    for bad in (b"", b"\x02" + good[1:], good[:50], good[:-1]):
+    for bad in (b"", b"\x01" + good[1:], good[:50], good[:-1]):
         with pytest.raises(ValueError, match="not a sleeping node's memory"):
             duties.unpack(bad)

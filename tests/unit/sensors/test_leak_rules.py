@@ -106,6 +106,20 @@ def test_an_alarm_ends_after_two_clean_nights_and_not_before() -> None:
     assert meter.days(10) == 0
 
 
+@pytest.mark.parametrize("period_h", [3, 6, 24])
+def test_an_alarm_ends_where_rows_are_hours_apart(period_h: int) -> None:
+    """Rows too sparse to show an hour's pause: a mended leak's alarm ends all the same, one that runs on keeps it."""
+    for hourly_first in (True, False):
+        meter = Meter()
+        if hourly_first:
+            meter.days(3)
+            assert meter.days(4, leak_l_h=3) == LEAK  # by its nights
+        meter.period_s = period_h * HOUR_S
+        assert meter.run(12 * 24, 9) & LEAK
+        assert meter.run(24, 0) & LEAK
+        assert meter.run(9 * 24, 0) == 0
+
+
 def test_the_same_alarm_begins_every_other_day_at_most() -> None:
     """Whatever runs, two beginnings of one alarm are 48 hours apart or more."""
     dice = random.Random(SEED)

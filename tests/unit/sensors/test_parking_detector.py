@@ -13,6 +13,7 @@ import pytest
 from tests.support.firmware_module import firmware_module
 
 parking = firmware_module("node_core/parking_detector.py")
+parking_dump = firmware_module("node_core/parking_dump.py")
 UNKNOWN, FREE, OCCUPIED = parking.UNKNOWN, parking.FREE, parking.OCCUPIED
 Field = tuple[int, int, int]
 EMPTY: Field = (22000, 1000, -40000)
@@ -134,6 +135,46 @@ def test_temperature_moves_the_empty_field_and_a_car_does_not() -> None:
             assert state == (OCCUPIED if has_car else FREE), (visit, step, stall.detector.deviation_nt)
 
 
+def test_a_thermometer_s_wild_readings_move_nothing() -> None:
+    """85 degC, -127 degC or 0 in single rows, as thermometers say at a reset: no state changes, with or without a car; a thermometer
+    that stays where it leapt to is followed."""
+    stall = learnt()
+    dice = random.Random(3)
+
+    def field(base: Field, temperature_cdeg: int) -> Field:
+        warm_k = (temperature_cdeg - 1500) / 100
+        return moved(base, (int(-500 * warm_k), int(200 * warm_k), int(2000 * warm_k)))
+
+    wrong = 0
+    for step in range(7 * 144):
+        temperature_cdeg = 1500 + round(600 * math.sin(step * math.pi / 72))
+        has_car = step >= 144 and step % 48 >= 30
+        is_wild = 144 <= step < 6 * 144 and dice.random() < 0.05
+        stall.temperature_cdeg = dice.choice((8500, -12700, -5500)) if is_wild else temperature_cdeg
+        state = stall.stay(field(CARS[step // 48 % 4] if has_car else EMPTY, temperature_cdeg), HEARTBEAT_S)
+        wrong += state != (OCCUPIED if has_car else FREE)
+    assert wrong <= 2
+    stall.temperature_cdeg = 1500 - 1100
+    for _ in range(3):
+        stall.stay(field(EMPTY, 1500), HEARTBEAT_S)
+    assert stall.stay(field(EMPTY, 1500 - 1100), 6 * HEARTBEAT_S) == FREE
+    assert stall.stay(field(CARS[0], 1500 - 1100), HEARTBEAT_S) == OCCUPIED
+
+
+def test_a_thermometer_in_other_units_is_believed() -> None:
+    """Raw tenths of a degree, a row an hour: 15 "degrees" between two rows are weather, once that is learnt."""
+    stall = learnt()
+    wrong = 0
+    for step in range(12 * 24):
+        warm_k = 6 * math.sin(step * math.pi / 12)
+        stall.temperature_cdeg = 1500 + round(warm_k * 1000)
+        has_car = step % 8 >= 5
+        base = CARS[step // 8 % 4] if has_car else EMPTY
+        state = stall.stay(moved(base, (int(-500 * warm_k), int(200 * warm_k), int(2000 * warm_k))), 3600, 3600)
+        wrong += step >= 24 and state != (OCCUPIED if has_car else FREE)
+    assert wrong <= 2
+
+
 @pytest.mark.parametrize("by", [(6000, -3000, 2000), (-30000, 25000, 40000)], ids=["steel", "re-installed"])
 def test_a_change_for_good_heals_within_a_few_visits(by: Field) -> None:
     """Steel laid or a node put back turned: the new empty field is known after four visits, and the old one forgotten."""
@@ -178,10 +219,10 @@ def test_a_field_that_no_vehicle_makes_is_unknown() -> None:
 def test_time_that_goes_back_is_refused_and_changes_nothing() -> None:
     """A ValueError, and the next good sample is judged as if nothing had been."""
     stall = learnt()
-    before = stall.detector.dump()
+    before = parking_dump.dump(stall.detector)
     with pytest.raises(ValueError, match="time goes back"):
         stall.detector.update(CARS[0], 1500, stall.now_ms - 1)
-    assert stall.detector.dump() == before
+    assert parking_dump.dump(stall.detector) == before
     stall.detector.update(EMPTY, 1500, stall.now_ms)  # the same time again is no error
     assert stall.stay(CARS[0], HEARTBEAT_S) == OCCUPIED
 
@@ -203,32 +244,32 @@ def test_what_was_learnt_survives_in_250_bytes() -> None:
     fields = [EMPTY, CARS[0], EMPTY, CARS[1], moved(EMPTY, (500, 300, -400)), CARS[2], EMPTY]
     for field in fields:
         for _ in range(12):
-            saved = asleep.detector.dump()
+            saved = parking_dump.dump(asleep.detector)
             assert len(saved) <= 250
             asleep.detector = parking.ParkingDetector()
-            assert asleep.detector.load(saved)
+            assert parking_dump.load(asleep.detector, saved)
             assert asleep.detector.state == awake.detector.state
             assert asleep.stay(field, HEARTBEAT_S) == awake.stay(field, HEARTBEAT_S)
 
 
 def test_after_a_power_cut_the_clock_may_begin_anew() -> None:
     """With the dump a node knows at once, even under a car, though its time starts at zero again."""
-    saved = learnt().detector.dump()
+    saved = parking_dump.dump(learnt().detector)
     for field, state in ((EMPTY, FREE), (CARS[0], OCCUPIED)):
         detector = parking.ParkingDetector()
-        assert detector.load(saved)
+        assert parking_dump.load(detector, saved)
         assert Stall(detector).stay(field, HEARTBEAT_S) == state
 
 
 def test_bytes_that_are_no_dump_are_refused() -> None:
     """Cut, zeroed, of another version, a bit turned: False, and the detector is as new."""
-    saved = learnt().detector.dump()
+    saved = parking_dump.dump(learnt().detector)
     detector = parking.ParkingDetector()
     garbage = [b"", b"\0", saved[:-1], saved + b"\0", b"\xff" * len(saved), bytes(len(saved)), b"\x01" + saved[1:]]
     garbage += [saved[:at] + bytes((saved[at] ^ 16,)) + saved[at + 1 :] for at in range(len(saved))]
     for each in garbage:
-        assert not detector.load(each), each
-    assert detector.dump() is None and detector.state == UNKNOWN
+        assert not parking_dump.load(detector, each), each
+    assert parking_dump.dump(detector) is None and detector.state == UNKNOWN
 
 
 def test_a_re_zero_corrects_it_at_once() -> None:

@@ -283,6 +283,25 @@ def test_thresholds_of_static_strain_load_and_rate_are_each_said_by_name() -> No
     assert next(second for second, name, _ in said if name == "static") in range(1250, 1262)
 
 
+def test_a_broken_wire_is_no_static_strain() -> None:
+    """At the end of scale nothing follows the structure, but its temperature goes on: no static alarm and no rate come of that; a load's
+    alarm that was reached stays, and good samples are judged again."""
+    levels = {"static_alarm_nstrain": 20_000, "rate_alarm_nstrain": 10_000, "live_alarm_nstrain": 9000}
+    monitor = new_monitor(pstrain_per_k=11_700_000, **levels)
+    assert monitor.judge(0, 2000) == []
+    stand(monitor, 12_000, 1)
+    assert monitor.judge(1, 2000) == [("live", 2)]
+    for code in (0x7FFFFF, -0x800000):
+        stand(monitor, code, 1)
+        for minute in range(1, 120):
+            said = monitor.judge(minute * 60 - 50, 2000 + 5 * minute)  # 585e-9 a minute of temperature alone
+            assert said in ([], [("live", 2)]), said  # repeated each hour
+    assert monitor.rate is None and monitor.limits["live"].level == 2
+    stand(monitor, 0, 3)
+    assert ("live", 0) in monitor.judge(8000, 2000)
+    assert monitor.judge(8001, 2600) == [("static", 2)]
+
+
 def test_rezero_makes_the_present_strain_zero_at_the_present_temperature() -> None:
     """Afterwards only what changes counts; without a baseline there is nothing to make zero."""
     module, monitor = load_monitor(), new_monitor(pstrain_per_k=11_700_000)

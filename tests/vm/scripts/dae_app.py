@@ -228,6 +228,14 @@ def light():
     # One look that says fault is looked at again before anybody is called.
     play((45, {"lamp_period_ms": 3000}), (8, {"lamp": "red"}), (60, {"lamp": "green"}), **quick)
     assert alarms() == [] and "fault" in values("status"), (alarms(), reports)
+    # A fault that is seen, not seen and seen again rings at the second sight; a ready light between starts the count anew.
+    red = {"lamp": "red", "lamp_on_ms": 300, "lamp_period_ms": 1000}
+    fresh()
+    play((30, None), (29, red), (20, {"lamp": ""}), (36, red), **quick)
+    assert alarms() == [("status_fault", True)] and changes("status")[-3:] == ["fault", "unknown", "fault"], reports
+    fresh()
+    play((30, None), (29, red), (20, {"lamp": "green", "lamp_on_ms": 120, "lamp_period_ms": 3000}), (37, red), **quick)
+    assert alarms() == [] and changes("status")[-3:] == ["fault", "ok", "fault"], reports
     # The sun through the glass, and a lamp's flicker: nothing is seen, and nothing is claimed.
     for leak in ({"ambient_uv": 1_200_000}, {"ambient_uv": 900_000, "flicker_pct": 80}):
         fresh()

@@ -155,7 +155,7 @@ def trouble():
 def late():
     """Answers that come after the timeout, for a while or always: what is reported is right, or nothing is."""
     slow = dict(settings, timeout_ms=200)
-    for delay_ms in (190, 230, 300, 390):
+    for delay_ms in (190, 230, 300, 390, 450, 700, 1100):
         world.change({"modbus_delay_ms": delay_ms})
         app = App(Board(), slow, Clock())
         steps = [
@@ -176,6 +176,10 @@ def late():
 def bad_settings():
     for name, value in (
         ("parity", "X"),
+        ("baudrate", 0),
+        ("baudrate", 230_400),
+        ("stop", 0),
+        ("stop", 3),
         ("registers", "voltage=0x00:f33"),
         ("registers", ""),
         ("registers", "a=0:f32.-1"),

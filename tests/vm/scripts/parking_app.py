@@ -365,6 +365,29 @@ def battery():
         node.run(clock.now_ms() + 5000)
 
 
+def new_clock():
+    """The power fails while a vehicle stands there, and the state comes back with a clock that begins anew: what was learnt stays, the
+    old clock's times do not."""
+    global START_US
+    wiring.solder(parts, seed=5)
+    world.change({"field_t": EMPTY})
+    node = Sleeper()
+    node.others = {"starts_empty": True, "heartbeat_s": 3600}
+    node.run(20_000_000, timed(18_000_000, drive(EMPTY, CAR, 6)))
+    assert [state for _, _, state in changes()] == [False, True] and faults == [], (changes(), faults)
+    forget()
+    START_US = simclock.now_us
+    node.why = "power"
+    clear_store()
+    node.run(12_000_000, timed(10_000_000, drive(CAR, EMPTY, 6)))
+    told = values("occupied")
+    assert told[0][1] is True and told[0][0] <= 10_000, told
+    assert [at_ms // 3_600_000 for at_ms, is_taken in told if is_taken] == [0, 1, 2], ("its heartbeats", told)
+    (seen_ms, at_ms, state) = changes()[-1]
+    assert state is False and 9_998_000 <= at_ms <= seen_ms <= 10_016_000, changes()
+    assert faults == [], faults
+
+
 def street():
     """The world's file plays; every report on a line."""
     world.connect(os.getenv("STARTCITY_SIM"), "24dcc3000001")

@@ -153,7 +153,9 @@ def a_wrong_configuration_is_explained():
         ({"measurements": {"x": ["J"]}}, '"x"'),
         ({"measurements": {"x": ["J", "n", 0, "urgent", 5]}}, '"x"'),
         ({"wifi": ["name"]}, "ssid"),
+        ({"wifi": [{"ssid": "name", "password": 12345678}]}, "password"),
         ({"mqtt": {}}, "host"),
+        ({"mqtt": {"host": "10.0.0.1", "port": "1883"}}, "port"),
         ({"node": "AABBCCDDEEFF"}, '"node"'),
         ({"generation": "0"}, '"generation"'),
     ):

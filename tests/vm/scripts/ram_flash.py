@@ -18,6 +18,7 @@ class RamFlash:
         self.writes = 0
         self.cut_at = -1
         self.is_off = False
+        self.is_worn = False  # refuses to be written
         self.is_gone = False  # the old chip of a node that was restarted: files left open must not reach the new one
 
     def readblocks(self, block, buffer, offset=0):
@@ -27,7 +28,7 @@ class RamFlash:
         buffer[:] = self.content[at : at + len(buffer)]
 
     def writeblocks(self, block, buffer, offset=None):
-        if self.is_gone:
+        if self.is_gone or self.is_worn:
             return -5
         if self.is_off:
             raise PowerCut
@@ -46,7 +47,7 @@ class RamFlash:
         if operation == 5:
             return BLOCK_BYTES
         if operation == 6:  # erase
-            if self.is_gone:
+            if self.is_gone or self.is_worn:
                 return -5
             if self.is_off:
                 raise PowerCut

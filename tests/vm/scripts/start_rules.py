@@ -77,6 +77,23 @@ def a_report_fits_and_names_the_innermost_frames():
     assert crash_report.read() == ""
 
 
+class Unreadable:
+    """A node whose flash refuses even to be read."""
+
+    is_safe = False
+
+    @property
+    def outbox(self):
+        raise OSError(5)
+
+
+def a_report_outlives_a_queue_that_cannot_be_brought_to_flash():
+    from node_io import crash_report
+
+    crash_report.end(Unreadable(), KeyError("the first mistake"))
+    assert crash_report.read().startswith("node: KeyError: the first mistake; up "), crash_report.read()
+
+
 class Well:
     def __init__(self, board, settings, clock):
         self._settings, self._clock = settings, clock
@@ -230,6 +247,27 @@ def a_trial_without_the_broker_is_taken_back():
     assert 600 <= whole_node.up_s() < 630
     assert whole_node.boot(Well, machine.HARD_RESET) is None
     assert config_store.trial() is None and config_store.load()[0]["settings"]["each_s"] == 60
+
+
+def a_configuration_that_not_even_safe_mode_bears_gives_way_to_the_last_good_one():
+    """What crashes the node before its application begins crashes safe mode, too: the next start uses config.good."""
+    from node_io import config_store
+
+    whole_node.mount()
+    whole_node.install()
+    config_store.keep_good()
+    whole_node.install(settings=dict(whole_node.SETTINGS, diagnostics_s="often"))
+    cause = machine.PWRON_RESET
+    for _ in range(6):  # five failed boots, and safe mode
+        cause = whole_node.boot(Well, cause)
+        assert cause == machine.DEEPSLEEP_RESET, "a loop has to rest"
+    simclock.at(simclock.now_us + 70_000_000, _seen_enough)
+    assert whole_node.boot(Well, cause) is None, "safe mode holds with the last good one"
+    assert esp32.NVS("node").get_i32("boots") & 0xFF == 5
+
+
+def _seen_enough(when_us):
+    raise whole_node.Over
 
 
 def settings_change_only_in_value():

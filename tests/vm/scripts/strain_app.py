@@ -265,6 +265,7 @@ def compensation():
 
 def breakage():
     """A converter that is absent, comes, forgets its registers, hangs or saturates: each has its name, and each mends."""
+    settings["interval_s"] = 5
     world.change({"strain_noise_codes": 100, "absent": ["ads1220"]})
 
     def unstick():
@@ -289,6 +290,12 @@ def breakage():
         ("bridge", ""),
     ], faults
     assert chip.complaints == []
+    blocks = [dict([(entry[0], entry[1]) for entry in readings]) for _, readings, _, _ in reports]
+    blind = [block for block in blocks if block.get("samples") and block["saturated"] == block["samples"]]
+    assert blind and not [block for block in blind if "strain_static" in block or "strain" in block], (
+        "nothing was measured"
+    )
+    assert [block for block in blocks if "strain_static" in block]
 
 
 globals()[sys.argv[1]]()

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""What the node of runtime.py does so seldom that it borrows the code for it (borrowed.py): diagnosis, losses, mistakes, a newer key.
+
+`node` is that node; this is a part of it that lies elsewhere.
+"""
+
+import gc
+
+from micropython import const
+
+from node_core import cbor
+from node_io import borrowed
+from version import VERSION
+
+_PROOF_PAUSE_MS = const(5_000)
+_MISTAKES_MAX = const(5)
+
+
+def diagnose(node, is_full: bool) -> None:
+    """Say how the node is: everything, or only what a new connection has to say."""
+    readings: list = []
+    if is_full:
+        readings = [("boot", node.outbox.numbers.boot), ("reset", node._situation["reset"]), ("fw", VERSION)]
+    dbm = node._wifi.rssi_dbm()
+    if dbm is not None:
+        readings.append(("rssi", dbm - 30))
+    gc.collect()
+    readings.append(("heap", gc.mem_free()))
+    node.report(readings)
+
+
+def report_lost(node) -> bool:
+    """Queue what was given up and not yet reported, and forget it. False where there is none."""
+    found = node.outbox.unreported()
+    for reason, pairs in found:
+        node.report([("lost", cbor.encode(pairs) + cbor.encode(reason))])
+    if found:
+        node.outbox.reported(found)
+    return bool(found)
+
+
+def report_mistake(node, part: str, error: Exception) -> None:
+    """An exception that costs a part a new start, and not the node."""
+    text = borrowed.call("node_io.crash_report", "describe", part, error, node.clock.now_ms())
+    print("crash " + text)
+    node._mistakes += 1
+    # What fails again and again must not fill the queue.
+    if node._mistakes <= _MISTAKES_MAX or not node._mistakes & 63:
+        node.report([("crash", text)])
+
+
+def hear_newer(node, payload: bytes, now_ms: int) -> bool:
+    """A down frame that our key does not open may prove a newer generation's: then only its command to move counts."""
+    node._proof_again_ms = now_ms + _PROOF_PAUSE_MS  # anybody can send garbage, and this costs time
+    is_ours = node.outbox.is_our_epoch
+    found = borrowed.call("node_io.start", "prove", payload, node.generation, node.node_id, is_ours)
+    if found is None or node._first_sent.sent_ms(found[1].epoch, found[1].answered, now_ms) is None:
+        return False
+    for command in found[1].commands:
+        if command[1:] == [6, found[0]]:
+            node._obey(found[1].gateway_id, command, found[0])
+    return True
