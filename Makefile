@@ -6,13 +6,15 @@
 
 PYTHON ?= python3
 DEMO_SECONDS ?= 60
+CUTS ?= 20000
+FUZZ_RUNS ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
-SHORT_TESTS := tests/unit tests/vm tests/interop tests/system tests/faults
+SHORT_TESTS := tests/unit tests/vm tests/interop tests/system tests/faults tests/fuzz
 UV_COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
@@ -60,13 +62,17 @@ system: $(READY) test-packages ## real processes, real brokers
 	$(PYTEST) tests/system $(PARALLEL) -m "not proof"
 
 .PHONY: faults
-faults: $(READY) test-packages ## what survives kills, cuts and garbage; the short forms
-	$(PYTEST) tests/faults $(PARALLEL) -m "not proof"
+faults: $(READY) test-packages ## what survives kills, cuts, starvation and garbage, then 20,000 power cuts; CUTS=20000 SEED=
+	$(PYTEST) tests/faults $(PARALLEL)
+	$(BIN)/python -m tests.faults.campaign --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: proof
 proof: $(READY) test-packages ## the long forms
 	$(PYTEST) tests -m proof
 	STARTCITY_EXAMPLES=400 $(PYTEST) tests/unit/wire --timeout 600
+	$(PIP) install --no-deps --require-hashes -r requirements-fuzz.lock
+	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS)
+	$(BIN)/python -m tests.faults.campaign --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(READY) test-packages ## figures against a mosquitto bridge, one JSON line each
@@ -90,6 +96,7 @@ lock: $(READY) ## resolve the dependencies anew
 	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || $(PIP) install uv
 	PATH="$$PATH:$(CURDIR)/$(BIN)" $(UV_COMPILE) --all-extras pyproject.toml -o requirements.lock
 	echo 'setuptools>=77' | PATH="$$PATH:$(CURDIR)/$(BIN)" $(UV_COMPILE) - -o requirements-build.lock
+	echo 'atheris==3.0.0' | PATH="$$PATH:$(CURDIR)/$(BIN)" $(UV_COMPILE) - -o requirements-fuzz.lock
 
 .PHONY: clean
 clean: ## remove caches and build products, keep .venv

@@ -4,7 +4,7 @@
 
 Layout: `<gateway>/<lane>/<instance>/%012d.seg`, segments of docs/wire.md section 12 with an empty received list, each
 named by its first number. Batches of a fork lie in `fork-<n>/` below, what came after its gap in `late/`. The newest
-signed state of a gateway is `<gateway>/state.cose`.
+signed state of a gateway is `<gateway>/state.cose`, and every change of its key `<gateway>/keys/<old key id>.cose`.
 
 Order of a group: archive written and synced, then the store's commit, then the receipts. A crash in between leaves a
 batch in the archive that the store does not know; the gateway, which has no receipt, sends it again, and `append`
@@ -39,6 +39,7 @@ from gateway_agent.model import Lane
 
 SEGMENT_BYTES = 8 << 20
 OPEN_SEGMENTS_MAX = 256
+KEYS_FOLDER = "keys"
 
 
 class ArchiveItem(NamedTuple):
@@ -246,16 +247,42 @@ class Archive:
         Raises:
             Unavailable: the disk refuses.
         """
-        directory = self.root / gateway_id
+        self._keep(self.root / gateway_id / "state.cose", state)
+
+    def keep_key_change(self, gateway_id: str, old_key_id: bytes, change: bytes) -> None:
+        """Keep a change of a gateway's key, for ever.
+
+        Raises:
+            Unavailable: the disk refuses.
+        """
+        path = self.root / gateway_id / KEYS_FOLDER / f"{old_key_id.hex()}.cose"
+        self._keep(path, change)
         try:
-            make_folder(directory)
-            beside = directory / "state.cose.new"
+            self._sync_directories(path.parent)
+        except OSError as error:
+            raise Unavailable(f"archive {self.root}: {error.strerror}") from error
+
+    def key_changes(self, gateway_id: str) -> list[bytes]:
+        """What is kept of a gateway's key changes, in any order.
+
+        Raises:
+            Unavailable: the disk refuses.
+        """
+        try:
+            return [path.read_bytes() for path in sorted((self.root / gateway_id / KEYS_FOLDER).glob("*.cose"))]
+        except OSError as error:
+            raise Unavailable(f"archive {self.root}: {error.strerror}") from error
+
+    def _keep(self, path: Path, content: bytes) -> None:
+        try:
+            make_folder(path.parent)
+            beside = path.with_name(f"{path.name}.new")
             make_file(beside)
             with beside.open("wb") as file:
-                file.write(state)
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(directory / "state.cose")
+            beside.replace(path)
         except OSError as error:
             raise Unavailable(f"archive {self.root}: {error.strerror}") from error
 

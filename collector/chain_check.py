@@ -11,6 +11,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.findings import ChainReport, Finding, NodeReport, Report
+from collector.key_succession import KeySuccession
 from collector.seen import Seen, Sight, fingerprint_of, fingerprint_of_bytes
 from collector.segments import SegmentHeader, SignedEntry
 from gateway_agent.errors import WireError
@@ -43,12 +44,15 @@ class Signers:
     Who names the gateway with its key has said it; for other keys it is the first that is met, in either direction.
     """
 
-    def __init__(self, owners: Mapping[bytes, str]) -> None:
-        self._gateway_of = dict(owners)
-        self._key_of = {gateway_id: key for key, gateway_id in owners.items()}
+    def __init__(self, owners: Mapping[bytes, str], first_keys: Mapping[bytes, bytes] | None = None) -> None:
+        """`first_keys` names the key from which a later one is proved by signed changes: both count as one."""
+        self._first_keys = dict(first_keys or {})
+        self._gateway_of = {self._first_keys.get(key, key): gateway_id for key, gateway_id in owners.items()}
+        self._key_of = {gateway_id: key for key, gateway_id in self._gateway_of.items()}
 
     def objection(self, gateway_id: str, key: bytes) -> tuple[str, str] | None:
         """What is wrong with this key signing for this gateway: kind and detail; None if nothing is."""
+        key = self._first_keys.get(key, key)
         owner = self._gateway_of.setdefault(key, gateway_id)
         if owner != gateway_id:
             return "key_of_another_gateway", f"signed for {gateway_id} by {key.hex()}, which is the key of {owner}"
@@ -67,7 +71,10 @@ class Chain:
         self.link: bytes | None = None  # None: not known, after something that is missing
         self.table: NodeTable | None = None
         self.is_table_lost = False  # said once, until a batch starts a new table
+        self.key: bytes | None = None  # that signed the last batch
+        self.is_unnamed_said = False
         self.digests: dict[int, bytes] = {}
+        self.gap_links: dict[int, bytes] = {}  # by a gap's last number: the hash of the batch that it stands for
         self.set_aside: list[tuple[int, bytes, Finding]] = []
         self.abandoned: list[Finding] = []
 
@@ -81,12 +88,17 @@ class ChainChecker:
         keys: Mapping[bytes, Ed25519PublicKey],
         owners: Mapping[bytes, str] | None = None,
         on_frame: OnFrame | None = None,
+        successions: Mapping[bytes, KeySuccession] | None = None,
     ) -> None:
+        """`successions` by the id of each key in them."""
         self.report = report
         self.chains: dict[ChainName, Chain] = {}
         self._keys = keys
         self._on_frame = on_frame
-        self._signers = Signers(owners or {})
+        self._successions = dict(successions or {})
+        self._signers = Signers(
+            owners or {}, {key: next(iter(found.keys())) for key, found in self._successions.items()}
+        )
         self._seen = Seen()
 
     def _chain(self, header: SegmentHeader) -> Chain:
@@ -130,6 +142,7 @@ class ChainChecker:
         if chain.expected == 0:
             chain.expected, chain.link = header.first, header.link
             chain.report.first, chain.report.last = header.first, header.first - 1
+            chain.report.last_digest = header.link or b""
             if header.first == 1 and header.link != ZERO_LINK:
                 self.problem(chain, Finding("link", source.file, 0, "number 1 must follow a link of zeros"))
             elif header.first > 1 and self.report.kind == "archive":
@@ -211,6 +224,8 @@ class ChainChecker:
             self.problem(chain, place._replace(kind="link", detail=detail))
             chain.table = None  # built by other batches than this one's past
         chain.digests[entry.number] = digest
+        if isinstance(opened, Gap):
+            chain.gap_links[entry.number] = opened.link
         chain.expected = entry.number + 1
         chain.link = opened.link if isinstance(opened, Gap) else None if entry.is_gap else digest
         chain.report.last, chain.report.last_digest = entry.number, chain.link or b""
@@ -249,7 +264,31 @@ class ChainChecker:
             kind, detail = objection
             self.problem(chain, place._replace(kind=kind, detail=f"number {entry.number} is {detail}"))
             return None
+        try:
+            self._succession(chain, header, entry, sign1.key_id, place)
+        except WireError as error:
+            self.problem(chain, place._replace(kind=error.name, detail=error.detail))
+            return None
         return opened
+
+    def _succession(self, chain: Chain, header: SegmentHeader, entry: SignedEntry, key: bytes, place: Finding) -> None:
+        """Was it this key's turn? Raises: WireError: `RetiredKey`, `EarlyKey`."""
+        succession = self._successions.get(key)
+        if succession is None:
+            return
+        succession.check(key, header.lane, header.instance, entry.number, is_gap=entry.is_gap)
+        if entry.is_gap:
+            return
+        before, chain.key = chain.key, key
+        if before is not None and before != key and not succession.names(before, header.lane, header.instance):
+            raise WireError(
+                "RetiredKey", f"number {entry.number} has another key, and no change of a key names this instance"
+            )
+        if succession.is_retired(key) and not succession.names(key, header.lane, header.instance):
+            if not chain.is_unnamed_said:
+                detail = f"all of it is by key {key.hex()}, whose change does not name it: older than that change, or made up since"
+                self.report.note(place._replace(kind="retired_key", detail=detail))
+            chain.is_unnamed_said = True
 
     def _on_shelf(
         self, chain: Chain, entry: SignedEntry, opened: Batch | Gap | None, source: Source, place: Finding

@@ -7,11 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gateway_agent.wire.gap import GapReason
+
 FINDINGS_LISTED = 50
 
 PROVES = """\
 What this proves, for every lane listed as intact:
-  each batch was signed by the key named with it, which signed for this gateway alone, in this order,
+  each batch was signed by the key named with it, which signed for this gateway alone (or by one that
+  the key before it named, up to where that one ended), in this order,
   and nothing between the first and the last number is missing,
   changed, inserted or exchanged; every reading in it is what this gateway received (or measured itself), once.
 What it does not prove:
@@ -83,6 +86,7 @@ class Report:
     kind: str  # "archive" or "journal"
     chains: list[ChainReport] = field(default_factory=list)
     nodes: dict[str, NodeReport] = field(default_factory=dict)
+    key_changes: list[tuple[str, str, str]] = field(default_factory=list)  # gateway, old key id, new key id
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     problem_count: int = 0
@@ -118,6 +122,7 @@ class Report:
             "opaque_frames": sum(chain.opaque_frames for chain in self.chains),
             "evicted_frames": sum(chain.evicted_frames for chain in self.chains),
             "heard_twice": self.heard_twice,
+            "key_changes": [{"gateway": gateway, "old": old, "new": new} for gateway, old, new in self.key_changes],
             "chains": [chain.as_json() for chain in self.chains],
             "nodes": {
                 node: {"epochs": len(report.epochs), "frames": report.frames, "readings": report.readings}
@@ -144,13 +149,13 @@ class Report:
                 lines.append(f"    names {chain.evicted_frames} frames that were given up for want of room")
             lines += [f"    signed by key {key_id}" for key_id in chain.key_ids]
             lines += [
-                f"    gap {first} to {last}, signed: {('evicted', 'damaged')[reason] if reason < 2 else reason}"
-                for first, last, reason in chain.gaps
+                f"    gap {first} to {last}, signed: {GapReason(reason).words}" for first, last, reason in chain.gaps
             ]
         lines += [
             f"  node {node}: {report.frames} frames, {report.readings} readings, {len(report.epochs)} epochs"
             for node, report in sorted(self.nodes.items())
         ]
+        lines += [f"  {gateway}: key {old} named {new} as the next one" for gateway, old, new in self.key_changes]
         if self.heard_twice:
             lines.append(f"  {self.heard_twice} frames were heard by two gateways, with the same contents")
         lines += [f"note: {note}" for note in self.notes]

@@ -24,15 +24,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from collector.archive import Archive, ArchiveItem
 from collector.group import Event, GatewayState, Group, Promise, StagedBatch, StagedGap
 from collector.inbox import Message
+from collector.key_succession import KeySuccession
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
 from collector.sqlite_store import Store, Stored
 from gateway_agent.errors import WireError
 from gateway_agent.model import Body, FrameRow, GatewayId, Lane, Pack, Receipt
+from gateway_agent.pace import Pace
+from gateway_agent.wire.answer import open_answer
 from gateway_agent.wire.batch import Batch, link_of, open_batch
 from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import open_gap
 from gateway_agent.wire.receipt import sign_receipt
+from gateway_agent.wire.resend import Resend, sign_resend
 from gateway_agent.wire.signer import Signer
 from gateway_agent.wire.state import open_state
 
@@ -42,6 +46,12 @@ CONTENT_BATCH = 65001
 CONTENT_GAP = 65004
 REISSUE_MS = 1_000
 PROMISE_REISSUE_MS = 5_000
+# A lane that stands still so long, although the gateway has had our receipt several times, has been trimmed: see `_check_stuck`.
+STUCK_MS = 20_000
+RESEND_EACH_MS = 60_000
+KEY_NOTED_MS = 3_600_000
+ANSWERS_REMEMBERED_MAX = 1_024
+_KEY_EVENTS = {"RetiredKey": "retired_key", "EarlyKey": "early_key", "KeyFork": "key_fork"}
 # Anybody who may publish can make names up, so only so many are named, and each is written down only twice a day.
 FOREIGN_NAMED_MAX = 64
 FOREIGN_NOTED_MS = 12 * 3_600_000
@@ -68,6 +78,7 @@ class _Taken(NamedTuple):
     items: list[ArchiveItem]
     receipts: set[ChainKey]
     reissues: set[ChainKey]
+    resends: set[ChainKey]
     states: dict[str, bytes]
     foreign: set[str]
 
@@ -86,7 +97,9 @@ class Intake:
         self._store = store
         self._archive = archive
         self._signer = signer
-        self._gateways = gateways
+        self._gateways = {name: KeySuccession(name, key) for name, key in gateways.items()}
+        for name, keys in self._gateways.items():
+            keys.add_all(archive.key_changes(name))
         self._overdue_ms = overdue_ms
         self._ledger = Ledger(store.branches())
         self._promises = store.promises()
@@ -94,6 +107,15 @@ class Intake:
         self._unmet_since_ms: dict[ChainKey, int] = {}
         self._overdue: set[ChainKey] = set()
         self._reissued_ms: dict[ChainKey, int] = {}
+        self._states: dict[str, tuple[bytes, bool]] = {}  # by gateway: boot id and whether it is online
+        self._answers: dict[tuple[bytes, int], None] = {}
+        # What is only counted is committed once a second at most: a flood of garbage is no flood of transactions.
+        self._counting, self._counts = Pace(64, 1_000), dict[str, int]()
+        self._key_noted_ms: dict[tuple[str, str], int] = {}
+        self._stuck: dict[
+            ChainKey, tuple[int, int]
+        ] = {}  # the number held, and since when it is held and more is promised
+        self._resend_ms: dict[ChainKey, int] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)
@@ -108,18 +130,21 @@ class Intake:
         Raises:
             Unavailable: archive or store refuse. Nothing of the group counts.
         """
-        taken = _Taken(Group(), [], set(), set(), {}, set())
+        taken = _Taken(Group(), [], set(), set(), set(), {}, set())
         if refused:
             taken.group.count("inbox_full", refused)
         try:
             for message in messages:
-                self._take_message(message, taken, wall_ms)
+                self._take_message(message, taken, monotonic_ms, wall_ms)
             self._note_foreign(taken, monotonic_ms, wall_ms)
             self._check_promises(taken, monotonic_ms, wall_ms)
+            self._check_stuck(taken, monotonic_ms, wall_ms)
             self._archive.append(taken.items)
             for gateway_id, state in taken.states.items():
                 self._archive.keep_state(gateway_id, state)
             group = taken.group
+            for name, count in self._counts.items():
+                group.count(name, count)
             if (
                 group.batches
                 or group.gaps
@@ -127,10 +152,13 @@ class Intake:
                 or group.states
                 or group.promises
                 or group.events
-                or group.counts
+                or (group.counts and self._counting.allow(monotonic_ms))
             ):
                 self.stored = self._store.commit(group)
                 self.readings += self.stored.readings
+                self._counts = {}
+            else:
+                self._counts = group.counts
         except BaseException:
             self._ledger = Ledger(self._store.branches())
             self._promises = self._store.promises()
@@ -144,7 +172,7 @@ class Intake:
         speak = sorted(key for key in taken.receipts | due if self._ledger.head(key).number > 0)
         for key in speak:
             self._reissued_ms[key] = monotonic_ms
-        return [self._receipt(key) for key in speak]
+        return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in taken.resends]
 
     def standing(self) -> list[Outgoing]:
         """The current receipt of every lane's newest instance: what a gateway should hear after we were away."""
@@ -161,30 +189,45 @@ class Intake:
         payload = sign_receipt(receipt, self._signer)
         return Outgoing(f"sc/{key.gateway_id}/receipt", payload, f"{key.gateway_id}/{key.lane}/{key.instance.hex()}")
 
+    def _resend(self, key: ChainKey, wall_ms: int) -> Outgoing:
+        head = self._ledger.head(key)
+        boot_id = self._states[key.gateway_id][0]
+        resend = Resend(
+            GatewayId(key.gateway_id), Lane(key.lane), key.instance, head.number, head.link, boot_id, max(1, wall_ms)
+        )
+        payload = sign_resend(resend, self._signer)
+        return Outgoing(f"sc/{key.gateway_id}/resend", payload, f"{key.gateway_id}/{key.lane}/resend")
+
     # ------------------------------------------------------------------------------------------- one message
 
-    def _take_message(self, message: Message, taken: _Taken, wall_ms: int) -> None:
+    def _take_message(self, message: Message, taken: _Taken, monotonic_ms: int, wall_ms: int) -> None:
         group = taken.group
         parts = message.topic.split("/")
-        if len(parts) != 3 or parts[0] != "sc":
+        if len(parts) not in (3, 4) or parts[0] != "sc" or (len(parts) == 4 and parts[2] != "key"):
             group.count("foreign_topic")
             return
-        _, gateway_id, word = parts
-        public_key = self._gateways.get(gateway_id)
-        if public_key is None:
+        gateway_id, word = parts[1], parts[2]
+        keys = self._gateways.get(gateway_id)
+        if keys is None:
             group.count("foreign_gateway")
             if _GATEWAY_ID.fullmatch(gateway_id):
                 taken.foreign.add(gateway_id)
             return
         try:
             if word == "state":
-                self._take_state(gateway_id, message.payload, public_key, taken)
-            elif word in _LANES:
-                self._take_signed(gateway_id, _LANES[word], message.payload, public_key, taken, wall_ms)
+                self._take_state(gateway_id, message.payload, keys, taken, monotonic_ms)
+            elif word in _LANES and len(parts) == 3:
+                self._take_signed(gateway_id, _LANES[word], message.payload, keys, taken, wall_ms)
+            elif word == "key" and len(parts) == 4:
+                self._take_key_change(gateway_id, message.payload, keys, taken, wall_ms)
+            elif word == "answer":
+                self._take_answer(gateway_id, message.payload, keys, taken, wall_ms)
             else:
                 group.count("foreign_topic")
         except WireError as error:
             group.count(error.name)
+            if error.name in _KEY_EVENTS:
+                self._note_key_error(gateway_id, error, taken, monotonic_ms, wall_ms)
             LOG.warning("%s: %s", message.topic, error)
 
     def _note_foreign(self, taken: _Taken, monotonic_ms: int, wall_ms: int) -> None:
@@ -205,19 +248,20 @@ class Intake:
                 taken.group.events.append(Event(wall_ms, gateway_id, None, FOREIGN_EVENT, detail))
 
     def _take_signed(
-        self, gateway_id: str, lane: Lane, payload: bytes, public_key: Ed25519PublicKey, taken: _Taken, wall_ms: int
+        self, gateway_id: str, lane: Lane, payload: bytes, keys: KeySuccession, taken: _Taken, wall_ms: int
     ) -> None:
-        content_type = parse_sign1(payload).content_type
-        if content_type == CONTENT_GAP:
-            self._take_gap(gateway_id, lane, payload, public_key, taken, wall_ms)
+        signed = parse_sign1(payload)
+        if signed.content_type == CONTENT_GAP:
+            self._take_gap(gateway_id, lane, payload, keys, taken, wall_ms)
             return
-        batch = open_batch(payload, public_key)
+        batch = open_batch(payload, keys.key_of(signed.key_id))
         header = batch.header
         if header.gateway_id != gateway_id or header.lane != lane:
             # Signed by the right key, but published where it does not belong.
             taken.group.count("foreign_lane")
             return
         key = ChainKey(gateway_id, int(lane), header.instance)
+        self._check_key(keys, signed.key_id, key, header.number)
         digest = link_of(payload)
         held = self._held(key, header.number, taken.group)
         verdict, branch = self._ledger.judge(key, header.number, header.link, digest, held)
@@ -237,6 +281,55 @@ class Intake:
                 Event(wall_ms, gateway_id, int(lane), "instance", f"begins {header.instance.hex()}")
             )
         self._accept(key, batch, payload, digest, verdict, branch, taken, wall_ms)
+
+    def _check_key(
+        self, keys: KeySuccession, named: bytes, key: ChainKey, number: int, *, is_gap: bool = False
+    ) -> None:
+        """Raises: WireError: `RetiredKey`, `EarlyKey`."""
+        keys.check(named, key.lane, key.instance, number, is_gap=is_gap)
+        if keys.is_retired(named) and not keys.names(named, key.lane, key.instance) and not self._ledger.knows(key):
+            raise WireError(
+                "RetiredKey", f"key {named.hex()} has ended, and cannot begin instance {key.instance.hex()}"
+            )
+
+    def _take_key_change(
+        self, gateway_id: str, payload: bytes, keys: KeySuccession, taken: _Taken, wall_ms: int
+    ) -> None:
+        """Kept in the archive before anything that the new key has signed."""
+        old = keys.current
+        if not keys.add(payload):
+            return
+        self._archive.keep_key_change(gateway_id, parse_sign1(payload).key_id, payload)
+        detail = f"{old.hex()} names {keys.current.hex()} as the next key of the gateway"
+        taken.group.events.append(Event(wall_ms, gateway_id, None, "key_change", detail))
+        LOG.warning("%s: %s", gateway_id, detail)
+
+    def _take_answer(self, gateway_id: str, payload: bytes, keys: KeySuccession, taken: _Taken, wall_ms: int) -> None:
+        """What a gateway did at an operator's word: kept as an event. A repeated one counts once a run."""
+        answer = open_answer(payload, keys.key_of(parse_sign1(payload).key_id))
+        if answer.gateway_id != gateway_id:
+            taken.group.count("foreign_lane")
+            return
+        taken.group.count(f"answers_{answer.state.word}")
+        mark = (answer.digest, int(answer.state))
+        if mark in self._answers:
+            return
+        self._answers[mark] = None
+        while len(self._answers) > ANSWERS_REMEMBERED_MAX:
+            self._answers.pop(next(iter(self._answers)))
+        reason = f": {answer.reason}" if answer.reason else ""
+        detail = f"number {answer.number} of operator {answer.operator.hex()}: {answer.state.word}{reason}"
+        taken.group.events.append(Event(wall_ms, gateway_id, None, "command", detail))
+
+    def _note_key_error(
+        self, gateway_id: str, error: WireError, taken: _Taken, monotonic_ms: int, wall_ms: int
+    ) -> None:
+        """A key that should not have signed: an event an hour a gateway and kind, because it may come by the thousand."""
+        noted_ms = self._key_noted_ms.get((gateway_id, error.name))
+        if noted_ms is not None and monotonic_ms - noted_ms < KEY_NOTED_MS:
+            return
+        self._key_noted_ms[gateway_id, error.name] = monotonic_ms
+        taken.group.events.append(Event(wall_ms, gateway_id, None, _KEY_EVENTS[error.name], error.detail))
 
     def _accept(
         self,
@@ -301,13 +394,15 @@ class Intake:
         return staged | self._store.digests(key, number)
 
     def _take_gap(
-        self, gateway_id: str, lane: Lane, payload: bytes, public_key: Ed25519PublicKey, taken: _Taken, wall_ms: int
+        self, gateway_id: str, lane: Lane, payload: bytes, keys: KeySuccession, taken: _Taken, wall_ms: int
     ) -> None:
-        gap = open_gap(payload, public_key)
+        signed = parse_sign1(payload)
+        gap = open_gap(payload, keys.key_of(signed.key_id))
         if gap.gateway_id != gateway_id or gap.lane != lane:
             taken.group.count("foreign_lane")
             return
         key = ChainKey(gateway_id, int(lane), gap.instance)
+        self._check_key(keys, signed.key_id, key, gap.last, is_gap=True)
         verdict, head = self._ledger.judge_gap(key, gap.first, gap.last, gap.link)
         taken.group.count(f"gaps_{verdict.value}")
         if verdict is Verdict.FORK:
@@ -317,7 +412,7 @@ class Intake:
             taken.reissues.add(key)
             return
         first = max(gap.first, head.number + 1)
-        detail = f"{first} to {gap.last}: {('evicted', 'damaged')[gap.reason] if gap.reason < 2 else gap.reason}"
+        detail = f"{first} to {gap.last}: {gap.reason.words}"
         LOG.warning("%s/%s: gap %s", gateway_id, lane.word, detail)
         taken.group.events.append(Event(wall_ms, gateway_id, int(lane), "gap", detail))
         taken.group.gaps.append(StagedGap(key, first, gap.last, gap.reason, link_of(payload)))
@@ -328,17 +423,29 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------- states
 
-    def _take_state(self, gateway_id: str, payload: bytes, public_key: Ed25519PublicKey, taken: _Taken) -> None:
-        state = open_state(payload, public_key)
+    def _take_state(
+        self, gateway_id: str, payload: bytes, keys: KeySuccession, taken: _Taken, monotonic_ms: int
+    ) -> None:
+        named = parse_sign1(payload).key_id
+        state = open_state(payload, keys.key_of(named))
         if state.gateway_id != gateway_id:
             taken.group.count("foreign_lane")
             return
         clock = state.clock
+        for head in state.heads:
+            # A will may have been signed before the key was changed; its numbers are lower bounds.
+            keys.check(named, head.lane, head.instance, head.number, is_gap=True)
+            if keys.is_retired(named) and not keys.names(named, head.lane, head.instance):
+                raise WireError("RetiredKey", f"key {named.hex()} has ended, and cannot speak of {head.instance.hex()}")
+        self._states[gateway_id] = (clock.boot_id, state.online)
         taken.group.states.append(GatewayState(gateway_id, state.online, clock.wall_ms, clock.state, clock.bound_s))
         newer = False
         for head in state.heads:
             key = ChainKey(gateway_id, int(head.lane), head.instance)
             self._current[gateway_id, key.lane] = key.instance
+            if state.online and head.number < self._ledger.head(key).number:
+                # The gateway knows of less than it has sent: it was restored from an older copy, and learns it from our receipt.
+                taken.reissues.add(key)
             known, _ = self._promises.get(key, (0, ZERO_LINK))
             if head.number > known or key not in self._promises:
                 self._promises[key] = (head.number, head.link)
@@ -371,6 +478,38 @@ class Intake:
                 detail = f"the gateway signed for number {number}, we hold {head.number}"
                 taken.group.events.append(Event(wall_ms, key.gateway_id, key.lane, "tail_missing", detail))
                 LOG.error("%s/%s: %s", key.gateway_id, Lane(key.lane).word, detail)
+
+    def _check_stuck(self, taken: _Taken, monotonic_ms: int, wall_ms: int) -> None:
+        """A lane that the gateway does not fill although it is there and promises more: it believes that we have it.
+
+        So we had it, and were restored from an older copy since: our receipts let the gateway trim. We ask for it again, by a
+        message of its own, because an old receipt may be a replayed one.
+        """
+        for key, (number, _) in self._promises.items():
+            head = self._ledger.head(key).number
+            _, is_online = self._states.get(key.gateway_id, (b"", False))
+            is_current = self._current.get((key.gateway_id, key.lane)) == key.instance
+            if head >= number or not is_online or not is_current:
+                self._stuck.pop(key, None)
+                continue
+            stuck = self._stuck.get(key)
+            if stuck is None or stuck[0] != head:
+                self._stuck[key] = (head, monotonic_ms)
+                continue
+            last_ms = self._resend_ms.get(key, -RESEND_EACH_MS)
+            if monotonic_ms - stuck[1] < STUCK_MS or monotonic_ms - last_ms < RESEND_EACH_MS:
+                continue
+            if key not in self._resend_ms:
+                detail = (
+                    f"we hold number {head}, the gateway has {number} and does not send what is between: either it was cut off on"
+                    " the way, or this collector was restored from an older copy. It asks for what the gateway still holds, and"
+                    " collecting goes on; what is gone is named by a gap"
+                )
+                taken.group.events.append(Event(wall_ms, key.gateway_id, key.lane, "behind_receipts", detail))
+                LOG.error("%s/%s: %s", key.gateway_id, Lane(key.lane).word, detail)
+            self._resend_ms[key] = monotonic_ms
+            taken.group.count("resends_asked")
+            taken.resends.add(key)
 
 
 def _open_body(batch: Batch, table: NodeTable | None) -> tuple[Body | None, NodeTable | None, str | None]:

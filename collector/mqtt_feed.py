@@ -28,7 +28,7 @@ from collector.config import BrokerSection
 from collector.inbox import Message
 
 LOG = logging.getLogger("startcity.collector.mqtt")
-TOPICS = ("alarm", "record", "trend", "state")
+TOPICS = ("key/+", "alarm", "record", "trend", "state", "answer")
 CONNECT_TIMEOUT_S = 5.0
 BACKOFF_S_MIN = 0.2
 BACKOFF_S_MAX = 30.0

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.chain_check import ChainChecker, ChainName
 from collector.findings import Finding
+from collector.key_succession import KeySuccession
 from collector.segments import MAGIC, Damage, scan
 from gateway_agent.errors import ConfigError, WireError
 from gateway_agent.model import Lane
@@ -44,6 +45,9 @@ def refuse_unsigned(file: Path) -> None:
         raise ConfigError(f"{file}: neither a signed state nor a receipt; evidence is a file with one of them")
 
 
+RECEIPTS_LOG = "receipts.log"
+
+
 class Claim(NamedTuple):
     """Somebody signed that a chain reached this number, whose hash is `digest`."""
 
@@ -56,7 +60,14 @@ class Claim(NamedTuple):
 class TailChecker:
     """Compares signed claims with the chains that were read."""
 
-    def __init__(self, chains: ChainChecker, gateway_keys: Keys, collector_keys: Keys) -> None:
+    def __init__(
+        self,
+        chains: ChainChecker,
+        gateway_keys: Keys,
+        collector_keys: Keys,
+        successions: Mapping[bytes, KeySuccession] | None = None,
+    ) -> None:
+        self._successions = dict(successions or {})
         self._chains = chains
         self._report = chains.report
         self._gateway_keys = gateway_keys
@@ -81,7 +92,9 @@ class TailChecker:
                 self._report.note(Finding("not_checked", name, offset, detail))
 
     def _signed(self, data: bytes, name: str) -> Iterator[tuple[int, bytes]]:
-        if not data.startswith(MAGIC):
+        if (
+            not data.startswith(MAGIC) and Path(name).name != RECEIPTS_LOG
+        ):  # whose first entry a power cut may have torn
             yield 0, data
             return
         for found in scan(data):
@@ -116,7 +129,12 @@ class TailChecker:
                 kind, detail = objection
                 self._report.problem(Finding(kind, name, offset, f"a state is {detail}"))
                 return
+            succession = self._successions.get(sign1.key_id)
             for head in state.heads:
+                if (
+                    succession is not None
+                ):  # a will may be older than the change of the key; its numbers are lower bounds
+                    succession.check(sign1.key_id, head.lane, head.instance, head.number, is_gap=True)
                 yield Claim(
                     (state.gateway_id, int(head.lane), head.instance), head.number, head.link, "the gateway's state"
                 )
@@ -148,9 +166,10 @@ class TailChecker:
                 self._chains.problem(chain, finding)
             return
         known = (
-            chain.report.last_digest
+            chain.report.last_digest or claim.digest
             if claim.number == chain.report.last
-            else chain.digests.get(claim.number, claim.digest)
+            # A receipt may come after its batch was given up: then it names what the gap stands for.
+            else chain.gap_links.get(claim.number) or chain.digests.get(claim.number, claim.digest)
         )
         if known != claim.digest:
             self._chains.problem(

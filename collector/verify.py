@@ -27,12 +27,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.chain_check import ChainChecker, OnFrame, Source
 from collector.findings import Finding, Report
-from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, decode_body, scan
+from collector.key_succession import KeySuccession
+from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, SignedEntry, decode_body, scan
 from collector.tail_check import TailChecker, refuse_unsigned
 from gateway_agent.errors import ConfigError, WireError
+from gateway_agent.wire.key_change import parse_key_change
 
 _INSTANCE = re.compile(r"[0-9a-f]{16}")
 _FIRST_NUMBER = re.compile(r"([0-9]{12})(_[0-9]+)?\.seg")  # an archive's segment is named by it
+KEYS_FOLDER = "keys"  # in a journal, and in an archive below each gateway
 _SHELF = re.compile(r"fork-[0-9]+|late")
 
 Keys = Mapping[bytes, Ed25519PublicKey]  # by key id
@@ -92,7 +95,9 @@ def verify(
     for other in sorted(set(found) - set(segments)):
         detail = "named like a segment, and no file: a folder, or a link to nothing"
         report.problem(Finding("not_a_file", str(other.relative_to(root)), 0, detail))
-    checker = ChainChecker(report, gateway_keys, owners, on_frame)
+    given = dict(gateway_keys)
+    successions, gateway_keys = _follow_changes(root, given, owners or {}, report)
+    checker = ChainChecker(report, gateway_keys, owners, on_frame, successions)
     headerless: list[_Headerless] = []
     for directory, inside in groupby(segments, key=lambda segment: segment.parent):
         in_directory = list(inside)
@@ -111,7 +116,7 @@ def verify(
     checker.close()
     for segment_without in headerless:
         _judge_headerless(checker, segment_without, report)
-    tails = TailChecker(checker, gateway_keys, collector_keys or {})
+    tails = TailChecker(checker, gateway_keys, collector_keys or {}, successions)
     for file, name in beside + named:
         tails.read(file, name)
     if not segments and not report.evidence and report.is_intact:
@@ -120,11 +125,55 @@ def verify(
             "no segment is left, and nothing that is signed here could be checked: give the public key of its signer"
         )
         report.problem(Finding("tail", str(path), 0, detail))
-    if len(gateway_keys) > 1 and set(gateway_keys) - set(owners or {}):
+    if len(given) > 1 and set(given) - set(owners or {}):
         detail = "several keys, and not said whose each is: compare the key of every lane, or give GATEWAY=FILE"
         report.note(Finding("key_not_bound", str(path), 0, detail))
     report.chains.sort(key=lambda chain: (chain.gateway, chain.lane, chain.instance))
     return report
+
+
+def _follow_changes(
+    root: Path, given: Keys, owners: Mapping[bytes, str], report: Report
+) -> tuple[dict[bytes, KeySuccession], dict[bytes, Ed25519PublicKey]]:
+    """The keys that the given ones lead to, by the signed changes that lie below the path; by key id."""
+    successions: dict[bytes, KeySuccession] = {}
+    waiting = []
+    for file in sorted(root.rglob(f"{KEYS_FOLDER}/*.cose")):
+        name = str(file.relative_to(root))
+        try:
+            data = file.read_bytes()
+            waiting.append((name, data, *parse_key_change(data)))
+        except OSError as error:
+            raise ConfigError(f"{file}: {error.strerror}; check as somebody who may read it") from error
+        except WireError as error:
+            report.problem(Finding(error.name, name, 0, f"a change of a key {error.detail}".rstrip()))
+    is_moving = True
+    while is_moving and waiting:
+        is_moving = False
+        for item in list(waiting):
+            name, data, signed, change = item
+            named = signed.key_id
+            if named not in successions and named not in given:
+                continue
+            succession = successions.get(named)
+            if succession is None:
+                succession = KeySuccession(owners.get(named, change.gateway_id), given[named])
+            waiting.remove(item)
+            is_moving = True
+            try:
+                succession.add(data)
+            except WireError as error:
+                report.problem(Finding(error.name, name, 0, f"a change of a key {error.detail}".rstrip()))
+                continue
+            report.key_changes.append((change.gateway_id, named.hex(), change.new_key_id.hex()))
+            successions.update(dict.fromkeys(succession.keys(), succession))
+    for name, _, signed, _ in waiting:
+        detail = f"a change of key {signed.key_id.hex()}, whose public key was not given"
+        report.note(Finding("not_checked", name, 0, detail))
+    keys = dict(given)
+    for succession in successions.values():
+        keys |= succession.keys()
+    return successions, keys
 
 
 def _one_segment(path: Path) -> Path:
@@ -152,6 +201,26 @@ def _void_from(header: SegmentHeader | None, later: list[SegmentHeader | None]) 
             numbers.append(other.ended + 1)
             break
     return min(numbers, default=None)
+
+
+def _void_at(data: bytes, void_from: int | None) -> int | None:
+    """From which byte on nothing in a segment counts, because it was written again elsewhere; None: it counts to its end.
+
+    A write that failed may have left any of its bytes: damage, and good entries behind it.
+    """
+    if void_from is None:
+        return None
+    end = 0
+    for found in scan(data):
+        if isinstance(found, Damage):
+            continue
+        try:
+            entry = decode_body(found.body)
+        except WireError:
+            entry = None
+        if not isinstance(entry, SignedEntry) or entry.number < void_from:
+            end = found.offset + 1
+    return end
 
 
 def _header_of(segment: Path) -> SegmentHeader | None:
@@ -187,10 +256,11 @@ def _read_segment(checker: ChainChecker, segment: Path, source: Source, report: 
     if not any(isinstance(found, RawEntry) for found in scan(data)):
         damage = [Finding("damage", source.file, 0, f"{len(data)} bytes are no entry")] if data else []
         return [*damage, Finding("header", source.file, 0, "the segment's header is missing")]
+    void_at = _void_at(data, source.void_from)
     for found in scan(data):
         if isinstance(found, Damage):
             finding = Finding("damage", source.file, found.offset, f"{found.length_bytes} bytes are no entry")
-            checker.damage(header, finding, is_abandoned=found.is_tail and source.void_from is not None)
+            checker.damage(header, finding, is_abandoned=void_at is not None and found.offset >= void_at)
             continue
         try:
             entry = decode_body(found.body)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import secrets
 import signal
@@ -29,14 +30,18 @@ from gateway_agent.admit.intake import Intake
 from gateway_agent.admit.keyring import Keyring
 from gateway_agent.admit.profile_check import ProfileCheck
 from gateway_agent.admit.received import NumberTable
+from gateway_agent.admit.retirement import Retirement
 from gateway_agent.clock import make_clock
 from gateway_agent.config import Config, load_config
 from gateway_agent.control.acknowledgements import Acknowledgements, DownNonces
 from gateway_agent.control.answering import Answering
+from gateway_agent.control.city_desk import CityDesk
+from gateway_agent.control.city_log import CityLog
 from gateway_agent.control.command_desk import CommandDesk
-from gateway_agent.control.command_files import CommandFiles
+from gateway_agent.control.command_files import CommandFiles, RequestFolder
 from gateway_agent.control.commands import Commands, read_result
 from gateway_agent.control.greeting import Greeter
+from gateway_agent.control.operators import find_operator
 from gateway_agent.errors import ConfigError
 from gateway_agent.journal import Journal, JournalLimits, StoredBatch
 from gateway_agent.links.mqtt_link import MqttLink
@@ -44,8 +49,11 @@ from gateway_agent.model import GatewayId, Kid, Lane, LaneHead, NodeId, Pack, Se
 from gateway_agent.mqtt.endpoints import make_endpoint
 from gateway_agent.operate import report
 from gateway_agent.operate.housekeeping import Housekeeping, feed_watchdog
+from gateway_agent.operate.identity import Generations, Identity
+from gateway_agent.operate.key_files import KeyFiles
+from gateway_agent.operate.moved_file import read_moved
 from gateway_agent.operate.status import StatusFile
-from gateway_agent.registry import Registry
+from gateway_agent.registry import open_registry
 from gateway_agent.seal.committer import Committer
 from gateway_agent.seal.lanes import Lanes
 from gateway_agent.seal.sealer import Sealer
@@ -54,13 +62,17 @@ from gateway_agent.supervise.notify import notify
 from gateway_agent.supervise.progress import Progress
 from gateway_agent.supervise.restarts import run_restarting
 from gateway_agent.supervise.threads import Threads
+from gateway_agent.uplink.drain_pace import DrainPace
 from gateway_agent.uplink.mqtt_uplink import MqttUplink
 from gateway_agent.uplink.pump import Pump
 from gateway_agent.uplink.receipts import Receipts
+from gateway_agent.uplink.resends import Resends
 from gateway_agent.uplink.window import Position, Window
+from gateway_agent.wire.answer import sign_answer
+from gateway_agent.wire.command import CODE_MOVE_NODES, CODE_ROTATE_KEY, CODE_STATUS
 from gateway_agent.wire.gap import Gap, GapReason, sign_gap
 from gateway_agent.wire.senml import decode_pack
-from gateway_agent.wire.signer import load_public, load_signer
+from gateway_agent.wire.signer import load_public
 from gateway_agent.wire.state import State, sign_state
 from gateway_agent.wire.waveform import decode_waveform
 
@@ -82,7 +94,6 @@ class Gateway:
         self.clock = clock = make_clock(config.clock.trust)
         self.started_at_unix_ms, self.started_at_ms = time.time_ns() // 1_000_000, clock.monotonic_ms()
         self.counters = counters = Counter[str]()
-        self.signer = load_signer(config.beside(config.gateway.key))
         collector_key = load_public(config.beside(city.collector_key)) if city.delivery == "receipt" else None
         profiles = load_profiles(config.beside(folder) if folder else None)
         self.sleeping_profiles = {profile.id for profile in profiles.values() if profile.power_source == "battery"}
@@ -94,7 +105,10 @@ class Gateway:
             raise ConfigError(
                 f"{data}: cannot be the data folder ({error.strerror}); correct `data` in [gateway]"
             ) from error
-        self.registry = Registry.open(data / "registry.sqlite")
+        self.identity = Identity(
+            self.id, KeyFiles(config.beside(config.gateway.key), data / "journal"), data, clock.read
+        )
+        self.registry = open_registry(config)
         limits = JournalLimits(config.journal.bytes_max, config.journal.segment_bytes)
         self.journal = journal = Journal.open(data / "journal", self.id, limits, sign_gap=self.sign_gap)
 
@@ -102,8 +116,15 @@ class Gateway:
         self.threads = threads = Threads(self.progress)
         # 1 links, 2 admit
         self.link = MqttLink(nodes_endpoint, "nodes_broker", clock.sleep_ms, counters)
-        self.keyring = Keyring()
         self.received, self.synced = NumberTable(), NumberTable()
+        self.retirement = Retirement(
+            config.gateway.old_generation_days * 86_400_000,
+            lambda kid: self.received.find(kid) is not None,
+            lambda: self.clock.read().wall_ms,
+            read_moved(data),
+        )
+        self.keyring = Keyring(retirement=self.retirement)
+        self.generations = Generations(data, self.keyring, self.retirement)
         for table in (self.received, self.synced):
             table.load(journal.recovery.received)
         check = ProfileCheck(profiles, decode_waveform)
@@ -111,11 +132,12 @@ class Gateway:
         self.intake = Intake(self.take_frames)
         # 3 seal, 4 journal
         self.lanes = Lanes(config.seal.wait_s_max * 1_000)
-        sealer = Sealer(self.id, self.signer)
-        self.committer = Committer(self.lanes, sealer, journal, clock, threads.write, self.on_synced)
+        self.sealer = Sealer(self.id, self.identity.signer)
+        self.committer = Committer(self.lanes, self.sealer, journal, clock, threads.write, self.on_synced)
         # the path down
         self.acknowledgements = Acknowledgements(self.synced)
         command_files = CommandFiles(data / "commands")
+        self.requests = RequestFolder(data / "commands")
         self.commands = Commands(command_files.read_last_id())
         desk = CommandDesk(command_files, self.commands, self.keyring, profiles, threads.read, counters)
         nonces = DownNonces(secrets.token_bytes)
@@ -123,12 +145,46 @@ class Gateway:
         self.answering = Answering(self.id, clock, self.commands, nonces, root_of, roots_of, self.send_down, counters)
         self.greeter = Greeter(self.synced, self.is_awake, nonces, self.answering.greet, clock.sleep_ms)
         # 5 uplink
-        self.uplink = MqttUplink(city_endpoint, "city_broker", self.id, self.make_state, clock.sleep_ms)
+        listeners = {"command": self.take_city_command, "resend": self.take_resend}
+        self.uplink = MqttUplink(city_endpoint, "city_broker", self.id, self.make_state, clock.sleep_ms, listeners)
         self.window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, city.in_flight)
         self.receipts = Receipts(self.id, collector_key, journal, threads.write, counters)
         on_puback = self.receipts.take_puback if city.delivery == "broker" else None
         self.pump = self.receipts.pump = Pump(
-            self.window, self.uplink, self.read_after, city.in_flight, clock.monotonic_ms, clock.sleep_ms, on_puback
+            self.window,
+            self.uplink,
+            self.read_after,
+            city.in_flight,
+            clock.monotonic_ms,
+            clock.sleep_ms,
+            on_puback,
+            DrainPace(city.drain_bytes_per_s),
+        )
+        self.resends = Resends(
+            self.id,
+            collector_key,
+            journal,
+            self.pump,
+            threads.write,
+            clock.read,
+            lambda lane, instance, first, last, link: self.sign_gap(
+                lane, instance, first, last, link, GapReason.TRIMMED
+            ),
+            self.uplink.publish,
+            counters,
+        )
+        operators = config.beside(config.gateway.operators)
+        self.city_desk = CityDesk(
+            self.id,
+            clock,
+            CityLog(data / "city_commands.json"),
+            lambda key: find_operator(operators, key),
+            self.requests,
+            {CODE_STATUS: self.tell_status, CODE_ROTATE_KEY: self.rotate_key, CODE_MOVE_NODES: self.move_nodes},
+            lambda answer: sign_answer(answer, self.identity.signer),
+            lambda answer: self.uplink.publish_word("answer", answer),
+            threads.read,
+            counters,
         )
         self.housekeeping = Housekeeping(
             clock,
@@ -141,6 +197,10 @@ class Gateway:
             self.heads,
             self.publish_state,
             counters,
+            [
+                lambda: self.generations.look(threads.read),
+                lambda: self.identity.look(self.rotate_key, threads.read),
+            ],
         )
         self.housekeeping.look_at_registry()
         desk.restore(clock.monotonic_ms())
@@ -205,14 +265,39 @@ class Gateway:
         return tuple(self.journal.head(lane) for lane in Lane)
 
     def make_state(self, online: bool) -> bytes:
-        return sign_state(State(self.id, self.clock.read(), self.heads(), online), self.signer)
+        return sign_state(State(self.id, self.clock.read(), self.heads(), online), self.identity.signer)
 
     def publish_state(self) -> bool:
         self.uplink.publish_state(self.make_state(True))
         return self.uplink.is_connected
 
     def sign_gap(self, lane: Lane, instance: bytes, first: int, last: int, link: bytes, reason: int) -> bytes:
-        return sign_gap(Gap(self.id, lane, instance, first, last, link, GapReason(reason)), self.signer)
+        return sign_gap(Gap(self.id, lane, instance, first, last, link, GapReason(reason)), self.identity.signer)
+
+    def take_city_command(self, raw: bytes) -> None:
+        self.city_desk.take(raw)
+
+    def take_resend(self, raw: bytes) -> None:
+        self.resends.take(raw)
+
+    def on_city_connected(self) -> None:
+        """The changes of the key first: what is signed by the newest is proved by them."""
+        self.identity.tell(self.uplink.publish_word)
+        self.pump.note_connected()
+        self.city_desk.note_connected()
+
+    async def rotate_key(self, _argument: int | None = None) -> bytes:
+        public = await self.identity.rotate(self.threads.write, self.heads, self.sealer.use, self.uplink.publish_word)
+        self.publish_state()
+        return public
+
+    async def move_nodes(self, generation: int | None) -> str:
+        assert generation is not None  # checked with the command
+        records, waiting, ask = self.registry.nodes(), len(self.commands), self.requests.ask
+        return await self.threads.read(lambda: self.generations.move(records, generation, waiting, ask))
+
+    async def tell_status(self, _argument: int | None) -> str:
+        return json.dumps(self.status(False))
 
     def status(self, stopped: bool) -> dict[str, Any]:
         frames_waiting = self.lanes.frames_count + self.committer.frames_in_work
@@ -225,6 +310,7 @@ class Gateway:
             "clock": report.clock_report(self.clock.read()),
             "nodes_broker": report.link_report(self.link.state),
             "city_broker": report.city_report(self.uplink.state, delivery, pump.batches_sent, pump.bytes_sent),
+            "signing_key": {"key_id": self.identity.signer.key_id.hex(), "changes": self.identity.changes_count},
             "journal": report.journal_report(self.journal, self.committer.refusal),
             "lanes": report.lanes_report(self.journal, self.window),
             "nodes": report.nodes_report(len(self.keyring), self.keyring.unknown_nodes, frames_waiting),
@@ -245,8 +331,9 @@ class Gateway:
             asyncio.create_task(self.committer.run(), name="committer"),
             restarting("nodes_link", lambda: self.link.run(self.greeter.note_connected, self.intake.put)),
             restarting("greeter", self.greeter.run),
-            restarting("uplink", lambda: self.uplink.run(self.pump.note_connected, self.receipts.take)),
+            restarting("uplink", lambda: self.uplink.run(self.on_city_connected, self.receipts.take)),
             restarting("pump", self.pump.run),
+            restarting("city_desk", self.city_desk.run),
             restarting("housekeeping", self.housekeeping.run),
             restarting("watchdog", lambda: feed_watchdog(self.threads, self.progress, self.committer.overdue_ms)),
         ]

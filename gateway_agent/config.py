@@ -26,11 +26,16 @@ class GatewaySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     id: 1 to 32 of a-z 0-9 -, the name in topics and in every signature.
     key: PEM file with its Ed25519 signing key, mode 0600.
     data: folder with the registry and the journal.
+    operators: folder with the public keys of those who may command this gateway from the city; none: nobody may.
+    old_generation_days: how long a node's backlog under an older key generation still counts, once it has moved to
+    another; 0 ends it at once, and costs what the node had not delivered yet.
     """
 
     id: str
     key: Name = "gateway.pem"
     data: Name = "data"
+    operators: Name = "operators"
+    old_generation_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 7
 
 
 class BrokerSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,12 +61,14 @@ class CityBrokerSection(BrokerSection, frozen=True, forbid_unknown_fields=True, 
 
     collector_key: PEM public key of the collector; its receipts alone allow a batch to be deleted. delivery:
     "receipt" (the promise holds to the collector) or "broker" (only to the broker; where there is no collector).
-    in_flight: batches that may wait for the broker's PUBACK at once.
+    in_flight: batches that may wait for the broker's PUBACK at once. drain_bytes_per_s: how fast a backlog may leave;
+    alarms do not count.
     """
 
     collector_key: str = ""
     delivery: Literal["receipt", "broker"] = "receipt"
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20
+    drain_bytes_per_s: Annotated[int, msgspec.Meta(ge=4_096, le=1_000_000_000)] = 262_144
 
 
 class JournalSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -132,6 +139,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def data(self) -> Path:
         return self.beside(self.gateway.data)
+
+    @property
+    def storage_key(self) -> Path:
+        """What the registry's roots are sealed with: beside the signing key, and so apart from the data."""
+        return self.beside(self.gateway.key).with_name("storage.key")
+
+    @property
+    def commissioning_key(self) -> Path:
+        """The X25519 key for which the vault seals roots."""
+        return self.storage_key.with_name("commissioning.key")
+
+    @property
+    def vault_key(self) -> Path:
+        """The public keys of the one vault whose files this gateway takes."""
+        return self.storage_key.with_name("vault.pub")
 
 
 def load_config(path: Path) -> Config:

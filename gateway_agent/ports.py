@@ -52,6 +52,10 @@ class Uplink(Protocol):
         """
         ...
 
+    def publish_word(self, word: str, data: bytes, *, retain: bool = False) -> Awaitable[None]:
+        """As `publish`, for what is no batch: an answer, a key change."""
+        ...
+
     def publish_state(self, state: bytes) -> None:
         """Retained; dropped while not connected."""
         ...

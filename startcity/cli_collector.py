@@ -15,7 +15,21 @@ _config = click.option(
 )  # fmt: skip
 
 
-@click.group("collector")
+class _Group(click.RichGroup):
+    """Imports `command`, which needs the gateway's MQTT client, when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "command"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "command":
+            from startcity.city_command import command  # noqa: PLC0415
+
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group("collector", cls=_Group)
 def collector() -> None:
     """The city end: verify what gateways send, store each reading exactly once, give receipts.
 

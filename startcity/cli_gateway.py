@@ -11,6 +11,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from startcity.gateway_keys import operator, rotate_key
 from startcity.translated import TranslatedCommand, lang_option
 from tools.address import Address
 
@@ -87,7 +88,7 @@ def _init(
 ) -> None:
     from gateway_agent.config import load_config, parse_config  # noqa: PLC0415
     from gateway_agent.errors import ConfigError  # noqa: PLC0415
-    from gateway_agent.registry import Registry  # noqa: PLC0415
+    from gateway_agent.registry import open_registry  # noqa: PLC0415
     from tools.gateway_files import gateway_toml, make_signing_key, public_path_of  # noqa: PLC0415
     from tools.secret_files import make_private_folder, write_public  # noqa: PLC0415
 
@@ -107,7 +108,7 @@ def _init(
     is_new_key = make_signing_key(key_path)
     make_private_folder(settings.data)
     make_private_folder(settings.data / "journal")
-    Registry.open(settings.data / "registry.sqlite").close()
+    open_registry(settings).close()
     # The configuration comes last: a gateway that has one has everything else, whenever the power went.
     if is_new_config:
         write_public(config, text.encode())
@@ -173,6 +174,10 @@ def status(config: Path, as_json: bool, card_gb: float, card_cycles: int, card_b
             # click takes the colours out again where the output is no terminal.
             click.secho(text_of(line), fg="red" if line.is_bad else None, bold=line is page[0])
     sys.exit(3 if not is_alive(content, now_ms) else 1 if any(line.is_bad for line in page) else 0)
+
+
+group.add_command(operator)
+group.add_command(rotate_key)
 
 
 def _oldest_unreceipted_ms(journal: Path) -> dict[str, int | None]:

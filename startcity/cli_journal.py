@@ -17,6 +17,7 @@ from gateway_agent.model import GatewayId, Lane
 from gateway_agent.operate.journal_check import check as check_journal
 from gateway_agent.operate.journal_folder import JournalFolder
 from gateway_agent.operate.journal_repair import repair as repair_journal
+from gateway_agent.operate.key_files import KeyFiles
 from gateway_agent.operate.stored_batches import batches_between, latest_batches
 from gateway_agent.wire.signer import load_public, load_signer
 from startcity.journal_page import (
@@ -106,7 +107,9 @@ def repair(config: Path, dry_run: bool, as_json: bool) -> None:
       sudo -u startcity startcity journal repair --config /etc/startcity/gateway.toml
     """
     settings = load_config(config)
-    signer = load_signer(settings.beside(settings.gateway.key))
+    key_path = settings.beside(settings.gateway.key)
+    # A change of the key that was interrupted is finished first, or the gaps would carry a retired one.
+    signer = load_signer(key_path) if dry_run else KeyFiles(key_path, settings.data / "journal").open()
     limits = JournalLimits(settings.journal.bytes_max, settings.journal.segment_bytes)
     done = repair_journal(settings.data / "journal", GatewayId(settings.gateway.id), signer, limits, dry_run=dry_run)
     if as_json:

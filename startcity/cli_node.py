@@ -17,9 +17,10 @@ from device_profiles import Profile, load_profiles
 from gateway_agent.config import Config, load_config
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
-from gateway_agent.registry import NodeRecord, Registry
+from gateway_agent.registry import NodeRecord, Registry, open_registry
 from gateway_agent.wire.keys import derive_root
 from startcity.node_command import command, latest_commands, parse_setting
+from startcity.node_move import move
 from startcity.secrets_in import read_password
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
@@ -223,6 +224,7 @@ def list_(config: Path, as_json: bool) -> None:
 
 
 group.add_command(command)
+group.add_command(move)
 
 
 def _profile(profile_id: str, gateway: Config | None) -> Profile:
@@ -311,7 +313,7 @@ def _registry(gateway: Config) -> Registry:
         raise ConfigError(
             say("{folder} does not exist: make the gateway with `startcity gateway init` first.", folder=gateway.data)
         )
-    return Registry.open(gateway.data / "registry.sqlite")
+    return open_registry(gateway)
 
 
 def _check_registered(gateway: Config, node_id: NodeId, generation: int, root: bytes, replace: bool) -> None:

@@ -11,6 +11,8 @@ from typing import Literal
 
 import rich_click as click
 
+from simulators.rom.command import board
+
 
 @click.group("sim")
 def group() -> None:
@@ -47,3 +49,6 @@ def demo(seconds: float, keep: Path | None, broker: Literal["mosquitto", "amqtt"
     from simulators.demo import run_demo  # noqa: PLC0415
 
     sys.exit(run_demo(seconds, keep, CityPlan(broker=broker)))
+
+
+group.add_command(board)

@@ -20,7 +20,7 @@ from gateway_agent.control.command_check import CommandError, check_command
 from gateway_agent.control.command_files import ask, read_all
 from gateway_agent.control.commands import CODES, RESULTS
 from gateway_agent.errors import ConfigError, Unavailable
-from gateway_agent.registry import Registry
+from gateway_agent.registry import open_registry
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import say
 from tools.node_id import parse_node_id
@@ -123,7 +123,7 @@ def _check(gateway: Config, node_id: bytes, content: dict[str, Any]) -> None:
         raise ConfigError(
             say("{folder} does not exist: make the gateway with `startcity gateway init` first.", folder=gateway.data)
         )
-    with Registry.open(gateway.data / "registry.sqlite") as registry:
+    with open_registry(gateway) as registry:
         records = [record for record in registry.nodes() if record.node_id == node_id]
     profile: Profile | None = None
     if records:

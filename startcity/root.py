@@ -32,6 +32,7 @@ WORDS: dict[str, Word] = {
     "journal": Word("startcity.cli_journal", "Look into a gateway's journal, and mend it."),
     "node": Word("startcity.cli_node", "Prepare nodes, and list the nodes that a gateway knows."),
     "vault": Word("startcity.cli_vault", "Keep the nodes' masters, and hand roots to gateways."),
+    "operator": Word("startcity.cli_operator", "Make the key of a person who may command gateways."),
     "profile": Word("startcity.cli_profile", "Check and read device profiles."),
     "collector": Word("startcity.cli_collector", "Receive, verify and keep what the gateways send."),
     "verify": Word("startcity.cli_verify", "Check a journal or an archive offline, with public keys only."),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import rich_click as click
 
-from startcity import words_operator
+from startcity import words_keys, words_operator
 
 LANGUAGES = ("it", "en")
 META_KEY = "startcity.language"
@@ -463,4 +463,4 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ("within {seconds} s", "entro {seconds} s"),
 )
 
-ITALIAN: Mapping[str, str] = dict((*_PAIRS, *words_operator.PAIRS))
+ITALIAN: Mapping[str, str] = dict((*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS))

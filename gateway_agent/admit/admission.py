@@ -30,6 +30,13 @@ BACKLOG_NUMBERS = 512
 BACKLOG_WAIT_MS = 2_000
 
 
+# What one node may send: far above what a sensor says or a backlog holds (flash has room for some thousand frames). A node that
+# somebody has taken apart could else fill the journal, and wear the card out, alone.
+NODE_FRAMES_BURST = 100_000
+NODE_FRAME_EACH_MS = 2
+NODES_PACED_MAX = 16_384
+
+
 class Arrival(NamedTuple):
     """An authentic frame, new or repeated, as the control stage needs it."""
 
@@ -57,6 +64,9 @@ class Admission:
         self._profile_check = profile_check
         self._decode_pack = decode_pack
         self._counters = counters
+        self._spent_until_ms: dict[
+            bytes, int
+        ] = {}  # by node: see `NODE_FRAMES_BURST`; only who has authenticated is in it
 
     def admit(self, frames: Sequence[bytes], now_ms: int) -> list[Arrival]:
         """Take a run of frames in, in order. What is refused is missing in the answer, and counted by its error's name.
@@ -123,6 +133,9 @@ class Admission:
                 else:
                     counters["refused_" + verdict] += 1
                 continue
+            if not self._allows(kid[:6], now_ms):
+                counters["refused_TooFast"] += 1  # not received: the node keeps it, and sends it again
+                continue
             reason, lane, wait_ms, out_of_range = judgement
             if wait_ms > BACKLOG_WAIT_MS and (
                 len(numbers.highs) >= BACKLOG_RANGES or sequence - floor >= BACKLOG_NUMBERS
@@ -148,3 +161,14 @@ class Admission:
             counters["admitted"] += admitted_count
             counters["readings"] += readings_count
         return arrivals
+
+    def _allows(self, node_id: bytes, now_ms: int) -> bool:
+        """One frame more of this node: 100,000 at once, 500 a second in the long run."""
+        spent = self._spent_until_ms
+        until_ms = max(spent.get(node_id, 0), now_ms) + NODE_FRAME_EACH_MS
+        if until_ms - now_ms > NODE_FRAMES_BURST * NODE_FRAME_EACH_MS:
+            return False
+        spent[node_id] = until_ms
+        if len(spent) > NODES_PACED_MAX:
+            self._spent_until_ms = {node: end_ms for node, end_ms in spent.items() if end_ms > now_ms}
+        return True

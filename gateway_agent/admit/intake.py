@@ -12,7 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-SLICE_FRAMES = 256
+SLICE_FRAMES = 64  # about a millisecond: an alarm passes the loop some eight times on its way
 
 
 class Intake:

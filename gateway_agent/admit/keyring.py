@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
+from gateway_agent.admit.retirement import Retirement
 from gateway_agent.errors import PeerError, WireError
 from gateway_agent.model import Kid, NodeId
 from gateway_agent.wire.frame import OpenedFrame, SealedFrame, open_frame
@@ -49,9 +50,13 @@ class NodeKey(NamedTuple):
 class Keyring:
     """Opens frames of the nodes that the registry names."""
 
-    def __init__(self, keys_max: int = KEYS_MAX) -> None:
+    def __init__(self, keys_max: int = KEYS_MAX, retirement: Retirement | None = None) -> None:
+        """`retirement` refuses old generations of nodes that have moved; without it all that are registered count."""
         self._roots: Mapping[bytes, tuple[tuple[int, bytes, str], ...]] = {}
-        self._newest_heard: dict[bytes, int] = {}  # by node: the highest generation that it has sealed with
+        moved = {} if retirement is None else retirement.moved
+        # By node: the highest generation that it has sealed with.
+        self._newest_heard = {node_id: found.generation for node_id, found in moved.items()}
+        self._retirement = retirement
         self._keys: OrderedDict[Kid, NodeKey] = OrderedDict()
         self._keys_max = keys_max
         self.unknown_nodes: OrderedDict[NodeId, int] = OrderedDict()
@@ -65,6 +70,8 @@ class Keyring:
             roots[entry.node_id] = (*known, (entry.generation, entry.root, profile))
         self._roots = roots
         self._newest_heard = {node: heard for node, heard in self._newest_heard.items() if node in roots}
+        if self._retirement is not None:
+            self._retirement.keep(roots)
         self._keys.clear()
         for node_id in [node_id for node_id in self.unknown_nodes if node_id in roots]:
             del self.unknown_nodes[node_id]
@@ -76,7 +83,7 @@ class Keyring:
         """Prove a frame authentic.
 
         Raises:
-            PeerError: `UnknownNode`: the registry has no such node.
+            PeerError: `UnknownNode`: the registry has no such node; `RetiredGeneration`: see `Retirement`.
             WireError: `FrameTag` where no generation's key fits, and what `open_frame` raises.
         """
         kid = sealed.kid
@@ -95,12 +102,32 @@ class Keyring:
                 if error.name != "FrameTag":
                     raise
                 continue
+            if self._retirement is not None and len(candidates) > 1:
+                if self._retirement.refuses(kid, generation):
+                    raise PeerError("RetiredGeneration", f"{kid.hex()}, generation {generation}")
+                if self._retirement.note_heard(kid[:6], generation):
+                    self.forget_older(kid[:6], generation)
             self._keys[kid] = key
             self._newest_heard[kid[:6]] = max(generation, self._newest_heard.get(kid[:6], 0))
             if len(self._keys) > self._keys_max:
                 self._keys.popitem(last=False)
             return opened, key
         raise WireError("FrameTag", kid.hex())
+
+    def forget_older(self, node_id: bytes, generation: int) -> None:
+        """Keys of older generations are derived, and judged, anew with the node's next frame under one of them."""
+        for kid in [kid for kid, key in self._keys.items() if kid[:6] == node_id and key.generation < generation]:
+            del self._keys[kid]
+
+    def look_at_retirement(self) -> None:
+        """From time to time: the grace of old generations may be over."""
+        if self._retirement is not None:
+            for node_id in self._retirement.look():
+                self.forget_older(node_id, self._retirement.moved[node_id].generation)
+
+    def newest_heard(self) -> dict[bytes, int]:
+        """By node: the highest key generation that it was heard under."""
+        return dict(self._newest_heard)
 
     def find(self, kid: Kid) -> NodeKey | None:
         """The key of a kid that has authenticated lately."""

@@ -152,6 +152,21 @@ class CommandFiles:
             raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
 
 
+class RequestFolder:
+    """The folder as who asks sees it: `ask`, and then `find` what has become of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def ask(self, request: str, content: dict[str, Any]) -> None:
+        """Raises: Unavailable."""
+        ask(self._folder, request, content)
+
+    def find(self, request: str) -> dict[str, Any] | None:
+        """None where nobody knows of it."""
+        return next((content for content in read_all(self._folder) if content.get("request") == request), None)
+
+
 def ask(folder: Path, request: str, content: dict[str, Any]) -> None:
     """Put a request into a gateway's `commands` folder. `request` is its name, unique.
 

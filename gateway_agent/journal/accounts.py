@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from gateway_agent.errors import ConfigError, NoRoom, Unavailable
 from gateway_agent.journal.received import Ranges
@@ -118,6 +119,13 @@ class Usage:
     unreceipted_batches: int
     quarantine_bytes: int
     oldest: Oldest
+
+
+class Rewound(NamedTuple):
+    """Where a lane goes on after `Journal.rewind`: the first number that is still here, and the link that it carries."""
+
+    first: int
+    link: bytes
 
 
 class ReceiptVerdict(Enum):

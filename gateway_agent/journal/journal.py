@@ -36,6 +36,7 @@ from gateway_agent.journal.accounts import (
     Oldest,
     ReceiptVerdict,
     Recovery,
+    Rewound,
     Usage,
 )
 from gateway_agent.journal.eviction import EVICTED_BYTES_MAX, plan_eviction
@@ -45,7 +46,7 @@ from gateway_agent.journal.quarantine import Quarantine
 from gateway_agent.journal.receipts import Key, Position, ReceiptLog
 from gateway_agent.journal.received import ReceivedNumbers, decode_snapshot, encode_snapshot
 from gateway_agent.journal.recovery import LaneRecovery, SignGap
-from gateway_agent.journal.salvage import Loss, Reason
+from gateway_agent.journal.salvage import Loss, Reason, peek_batch
 from gateway_agent.journal.segment import BODY_BYTES_MAX, BatchEntry, GapEntry, encode_batch
 from gateway_agent.model import Eviction, GatewayId, Lane, LaneHead, Receipt, SealedBatch
 
@@ -422,6 +423,58 @@ class Journal:
         with self._lock:
             if (lane, instance) in self._receipts.contradicted:
                 self._receipts.note_contradicted((lane, instance), number, self._held())
+
+    def rewind(self, lane: Lane, instance: bytes, number: int, link: bytes) -> Rewound | None:
+        """The city has lost what it had receipted above `number`, whose link is `link`: what is here is owed again.
+
+        None, and nothing is changed, where we know nothing of this history: no such instance or number is here, or another link.
+
+        Raises:
+            JournalUnavailable: the disk refuses; asked again, it goes on.
+        """
+        with self._lock:
+            log = self._logs[lane]
+            held = [segment for segment in log.segments if segment.instance == instance]
+            is_present = instance == log.head.instance
+            last = log.head.number if is_present else max((segment.last for segment in held), default=0)
+            if not held or number > last:
+                return None
+            known = self._link_at(log, instance, number) if number else None
+            if known is not None and known != link:
+                return None
+            found = self._first_behind(log, instance, number, last)
+            if found is None:
+                return None
+            key = (lane, instance)
+            position = self._receipts.positions.get(key)
+            if position is not None and position.number > number:
+                try:
+                    self._receipts.take_back(key, Position(number, link, b""), self._held())
+                except OSError as error:
+                    raise _unavailable(error, self._directory) from error
+            return found
+
+    def _first_behind(self, log: LaneLog, instance: bytes, number: int, last: int) -> Rewound | None:
+        """The first number that is here behind `number`, or the one after the last; None where it cannot be read."""
+        if number == last:
+            return Rewound(last + 1, b"")
+        for _ in range(_REPAIRS_MAX):
+            try:
+                for segment, entry in log.entries_after(instance, number):
+                    if segment.instance != instance:
+                        break
+                    first = entry.first if isinstance(entry, GapEntry) else entry.number
+                    # A gap names no link of the batch before it, and nobody compares one with it.
+                    if isinstance(entry, GapEntry):
+                        return Rewound(max(first, number + 1), bytes(32))
+                    peek = peek_batch(entry.batch)
+                    return Rewound(first, peek.link) if peek is not None else None
+                return Rewound(last + 1, log.head.link) if instance == log.head.instance else None
+            except SegmentDamagedError as error:
+                self._repair(log, error.serial)
+            except OSError as error:
+                raise _unavailable(error, self._directory) from error
+        return None
 
     def receipted(self, lane: Lane) -> int:
         """The number up to which the city holds the lane's present instance."""

@@ -94,6 +94,17 @@ class ReceiptLog:
         self.positions[key] = position
         self._write(_encode(key, position), held)
 
+    def take_back(self, key: Key, position: Position, held: Collection[Key]) -> None:
+        """The city has lost what it had receipted, and holds less: durable at once, because the log's highest entry counts.
+
+        Raises: OSError: the older position may count after a restart.
+        """
+        if position.number:
+            self.positions[key] = position
+        else:
+            self.positions.pop(key, None)
+        self._rewrite(held)
+
     def note_contradicted(self, key: Key, sent: int, held: Collection[Key]) -> None:
         """The city holds another history of this instance, and ours was sent up to `sent` (0: not yet) all the same."""
         if sent > self.contradicted.get(key, -1):

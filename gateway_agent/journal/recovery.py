@@ -128,6 +128,7 @@ class LaneRecovery:
         for this in never_began(known):
             self._files.unlink(log.path(this.serial))
             known.remove(this)
+        known = with_bounded_guesses(known)
         must_start, ended = self._must_start_instance(known, unreadable, receipted)
         if must_start:
             log.start_instance(draw_instance(), ended)
@@ -320,6 +321,7 @@ class LaneRecovery:
         header = found.header
         if header is None or header.first != first:
             link = link_into(plan.parts[0]) if plan.parts and not isinstance(plan.parts[0], Hole) else None
+            link = LINK_NONE if first == 1 else link
             header = Header(self._gateway_id, self._log.lane, instance, first, link)
         contents: list[Entry] = [header]
         for part in plan.parts:
@@ -417,6 +419,20 @@ def responsibility(
     if (before is None or before.instance != this.instance) and first > receipted + 1:
         first = receipted + 1  # segments before it are gone that the city never receipted
     return first, last, last_ever, link_after
+
+
+def with_bounded_guesses(known: list[Known]) -> list[Known]:
+    """Where a segment's header is lost, its first good entry stands for it; but what a later segment claims is not its.
+
+    The rest of a failed append in a file of its own may begin behind the number that was then written again elsewhere.
+    """
+    bounded: list[Known] = []
+    for this in reversed(known):
+        after = bounded[-1] if bounded else None
+        if not this.has_header and after is not None and after.instance == this.instance and after.first < this.first:
+            this = this._replace(first=after.first, link=after.link)  # noqa: PLW2901
+        bounded.append(this)
+    return bounded[::-1]
 
 
 def never_began(known: list[Known]) -> list[Known]:

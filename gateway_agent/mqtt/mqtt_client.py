@@ -83,7 +83,7 @@ class MqttConnection(asyncio.BufferedProtocol):
         self.bytes_in = self.bytes_out = 0
         self._on_messages = on_messages
         self._reader = PacketReader(version, endpoint.packet_bytes_max)
-        self._buffer = memoryview(bytearray(_READ_BYTES))
+        self._buffer = memoryview(bytearray())  # see connection_made
         self._transport: asyncio.Transport | None = None
         loop = asyncio.get_running_loop()
         self._loop = loop
@@ -98,12 +98,14 @@ class MqttConnection(asyncio.BufferedProtocol):
         self._gather_s = endpoint.gather_ms / 1000
         self._gather_timer: asyncio.TimerHandle | None = None
         self._is_paused = False
+        self._gathered_out = bytearray()  # QoS 0, of this turn of the loop
 
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._buffer = memoryview(bytearray(_READ_BYTES))
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -148,6 +150,9 @@ class MqttConnection(asyncio.BufferedProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # An ended connection stays in memory until the collector of cycles comes by: hours, where a broker drops us again and
+        # again and nothing else happens.
+        self._buffer = memoryview(bytearray())
         for timer in (self._ping_timer, self._gather_timer):
             if timer is not None:
                 timer.cancel()
@@ -176,7 +181,8 @@ class MqttConnection(asyncio.BufferedProtocol):
     @property
     def unsent_bytes(self) -> int:
         """Bytes that wait because the socket does not take them."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return waiting + len(self._gathered_out)
 
     @property
     def unacknowledged_count(self) -> int:
@@ -195,8 +201,15 @@ class MqttConnection(asyncio.BufferedProtocol):
         return future
 
     def publish_unacknowledged(self, topic: str, payload: bytes) -> None:
-        """QoS 0: sent once, or lost."""
-        self._write(encode_publish(self.version, topic, payload))
+        """QoS 0: sent once, or lost. What one turn of the loop publishes goes out in one write."""
+        if not self._gathered_out:
+            self._loop.call_soon(self._write_gathered)
+        self._gathered_out += encode_publish(self.version, topic, payload)
+
+    def _write_gathered(self) -> None:
+        if self._gathered_out:
+            data, self._gathered_out = bytes(self._gathered_out), bytearray()
+            self._write(data)
 
     async def subscribe(self, topics: Sequence[tuple[str, int]]) -> None:
         """Wait until the broker has granted all of `topics`.
@@ -244,6 +257,7 @@ class MqttConnection(asyncio.BufferedProtocol):
         if self._transport is None or self._closed.done():
             return
         if say_goodbye and self.is_open:
+            self._write_gathered()
             self._write(DISCONNECT_PACKET)
             self._ending = ENDED_BY_US
             # The broker closes. If we did, with something of its unread, the kernel would reset the connection, and

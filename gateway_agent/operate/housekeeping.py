@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from gateway_agent.admit.keyring import Keyring
@@ -42,8 +42,10 @@ class Housekeeping:
         heads: Callable[[], tuple[LaneHead, ...]],
         publish_state: Callable[[], bool],
         counters: Counter[str],
+        errands: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
-        """`make_status(stopped)`; `publish_state()` is True where the city's broker was there to take it."""
+        """`make_status(stopped)`; `publish_state()` is True where the city's broker was there to take it. `errands` are
+        run each second."""
         self._clock = clock
         self._threads = threads
         self._registry = registry
@@ -55,6 +57,7 @@ class Housekeeping:
         self._heads = heads
         self._publish_state = publish_state
         self._counters = counters
+        self._errands = errands
 
     async def run(self) -> None:
         """Registry and commands each second, the status each few seconds, the retained state each half minute."""
@@ -65,6 +68,8 @@ class Housekeeping:
             try:
                 self.look_at_registry()
                 await self._command_desk.look(now_ms)
+                for errand in self._errands:
+                    await errand()
                 if now_ms >= status_at_ms:
                     status_at_ms = now_ms + WRITTEN_EACH_MS
                     await self._threads.read(self.write_status)

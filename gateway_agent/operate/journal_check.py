@@ -9,6 +9,7 @@ not opened; `startcity verify` does that, with code of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -21,9 +22,10 @@ from gateway_agent.journal.salvage import Hole
 from gateway_agent.journal.segment import BatchEntry, GapEntry, Header, Piece
 from gateway_agent.model import GatewayId, Lane
 from gateway_agent.operate.journal_folder import Content, JournalFolder
+from gateway_agent.operate.journal_keys import connected_keys
 from gateway_agent.wire import payload
 from gateway_agent.wire.batch import parse_batch
-from gateway_agent.wire.cose import ContentType
+from gateway_agent.wire.cose import ContentType, Sign1
 from gateway_agent.wire.gap import GapReason, parse_gap
 
 
@@ -119,18 +121,19 @@ def check(folder: JournalFolder, key: Ed25519PublicKey | None = None) -> Account
         account.problems.append(Problem(Kind.SNAPSHOT, "received.snap", 0, folder.snapshot_bytes))
     if folder.receipts.damaged_bytes:
         account.problems.append(Problem(Kind.RECEIPTS, "receipts.log", 0, folder.receipts.damaged_bytes))
+    keys = None if key is None else connected_keys(folder.directory, key)
     for lane in Lane:
-        _LaneCheck(account, lane, key).run()
+        _LaneCheck(account, lane, keys).run()
     return account
 
 
 class _LaneCheck:
-    def __init__(self, account: Account, lane: Lane, key: Ed25519PublicKey | None) -> None:
+    def __init__(self, account: Account, lane: Lane, keys: Mapping[bytes, Ed25519PublicKey] | None) -> None:
         self._folder = account.folder
         self._account = account
         self._problems = account.problems
         self._lane = lane
-        self._key = key
+        self._keys = keys
         self._mine = account.lanes[lane] = LaneAccount()
         self._link: bytes | None = None  # that the batch `_next` carries, where it is known
         self._next = 0
@@ -247,9 +250,13 @@ class _LaneCheck:
             )
         if self._link is not None and header.link != self._link:
             self._problems.append(Problem(Kind.CHAIN, name, offset, first=entry.number, last=entry.number))
-        if self._key is not None:
-            payload.verify(batch.signed, ContentType.BATCH, header.gateway_id, self._key)
+        if self._keys is not None:
+            payload.verify(batch.signed, ContentType.BATCH, header.gateway_id, self._key(batch.signed))
             self._account.good_signatures += 1
+
+    def _key(self, signed: Sign1) -> Ed25519PublicKey:
+        assert self._keys is not None
+        return self._keys.get(signed.key_id) or next(iter(self._keys.values()))  # whose signature it then is not
 
     def _take_gap(self, entry: GapEntry, offset: int, name: str, instance: InstanceAccount) -> None:
         signed, gap = parse_gap(entry.gap)
@@ -260,6 +267,6 @@ class _LaneCheck:
                 Problem(Kind.PLACE, name, offset, first=entry.first, last=entry.number, detail=detail)
             )
         self._mine.gaps.append(SignedGap(instance.instance, entry.first, entry.number, gap.reason, name, offset))
-        if self._key is not None:
-            payload.verify(signed, ContentType.GAP, gap.gateway_id, self._key)
+        if self._keys is not None:
+            payload.verify(signed, ContentType.GAP, gap.gateway_id, self._key(signed))
             self._account.good_signatures += 1

@@ -101,12 +101,18 @@ class Committer:
 
     async def run(self) -> None:
         """Seal and sync whatever becomes due."""
+        is_ahead = False
         while True:
             now_ms = self._clock.monotonic_ms()
             due = self._lanes.waiting() if self._is_flushing else self._lanes.due(now_ms)
             if not due:
                 await self._wait(self._lanes.next_deadline_ms(), now_ms)
                 continue
+            # An alarm does not wait until a full batch of another lane is sealed and synced with it; but it goes ahead once only,
+            # or a flood of alarms would keep the others from the disk.
+            is_ahead = due[0] is Lane.ALARM and len(due) > 1 and not is_ahead
+            if is_ahead:
+                due = due[:1]
             deadline_ms = self._lanes.next_deadline_ms()
             self.due_since_ms = now_ms if deadline_ms is None else min(now_ms, deadline_ms)
             work: Work = [(lane, self._lanes.take(lane, now_ms)) for lane in due]

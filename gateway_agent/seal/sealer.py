@@ -40,6 +40,10 @@ class Sealer:
         self._signer = signer
         self._tables: dict[Lane, NodeTable] = {}
 
+    def use(self, signer: Signer) -> None:
+        """Sign with another key from the next batch on. In the thread that seals."""
+        self._signer = signer
+
     def forget_table(self, lane: Lane) -> None:
         """The next batch of the lane starts its table anew: the last ones sealed will not be stored."""
         self._tables.pop(lane, None)
@@ -47,7 +51,10 @@ class Sealer:
     def seal(
         self, head: LaneHead, is_segment_start: bool, frames: Sequence[AdmittedFrame], clock: ClockReading
     ) -> list[SealedBatch]:
-        """Batches that continue `head` and hold all of `frames`: one, or more where one would be too long."""
+        """Batches that continue `head` and hold all of `frames`: one, or more where one would be too long.
+
+        Of several none leans on another: a power cut may tear the first and leave the second, which must be readable then.
+        """
         if is_segment_start:
             self.forget_table(head.lane)
         try:
@@ -61,6 +68,7 @@ class Sealer:
         first = self.seal(head, False, frames[:middle], clock)
         last = first[-1]
         next_head = LaneHead(head.lane, head.instance, last.number, link_of(last.batch))
+        self.forget_table(head.lane)
         return first + self.seal(next_head, False, frames[middle:], clock)
 
     def seal_own(
@@ -71,6 +79,8 @@ class Sealer:
             self.forget_table(head.lane)
         sealed = []
         for start in range(0, len(readings), OWN_PER_BATCH_MAX):
+            if start:
+                self.forget_table(head.lane)  # as in `seal`
             body = Body((), (), tuple(readings[start : start + OWN_PER_BATCH_MAX]))
             batch = self._seal_body(head, body, 0, clock)
             sealed.append(SealedBatch(head.lane, head.instance, head.number + 1, batch, ()))

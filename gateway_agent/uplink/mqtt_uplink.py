@@ -7,16 +7,25 @@ Nothing that a batch means depends on a property or a session: those are not sig
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
 
 from gateway_agent.backoff import Backoff
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import GatewayId, Lane
-from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, MqttConnection, open_connection
+from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, MqttConnection, Refused, open_connection
 from gateway_agent.mqtt.packets import REASONS, Will
 from gateway_agent.mqtt.staying_connected import LinkState, stay_connected
 
+log = logging.getLogger(__name__)
+
 _UNSENT_BYTES_MAX = 131_072  # an alarm waits behind no more than this and what the kernel holds
+
+
+def city_backoff(source: random.Random | None = None) -> Backoff:
+    """Of gateways that lose the city at once, 500 spread their return over four seconds (bench/stampede.py)."""
+    return Backoff(4_000, 60_000, source, first_from_ms=100)
 
 
 class MqttUplink:
@@ -29,8 +38,13 @@ class MqttUplink:
         gateway_id: GatewayId,
         make_state: Callable[[bool], bytes],
         sleep_ms: Callable[[int], Awaitable[None]],
+        listeners: Mapping[str, Callable[[bytes], None]] | None = None,
     ) -> None:
-        """`make_state(online)` gives the signed state: the will is one with online false."""
+        """`make_state(online)` gives the signed state: the will is one with online false.
+
+        `listeners` take what comes on further topics of the gateway, by their last word. A broker that does not let us
+        subscribe to one of them is told in the log, and serves for the rest.
+        """
         self._endpoint = endpoint
         self._gateway_id = gateway_id
         self._make_state = make_state
@@ -38,14 +52,15 @@ class MqttUplink:
         self._connection: MqttConnection | None = None
         self._topics = {lane: f"sc/{gateway_id}/{lane.word}" for lane in Lane}
         self._state_topic = f"sc/{gateway_id}/state"
+        self._listeners = {f"sc/{gateway_id}/{word}".encode(): take for word, take in (listeners or {}).items()}
         self.state = LinkState(section, f"{endpoint.host}:{endpoint.port}")
 
     async def run(self, on_connected: Callable[[], None], on_receipt: Callable[[bytes], None]) -> None:
         """Keep a connection until cancelled; then it ends in order, so that the broker drops the will."""
 
         def on_messages(messages: Messages) -> None:
-            for _topic, payload in messages:
-                on_receipt(payload)
+            for topic, payload in messages:
+                self._listeners.get(topic, on_receipt)(payload)
 
         async def connect() -> MqttConnection:
             will = Will(self._state_topic, self._make_state(False))
@@ -53,12 +68,17 @@ class MqttUplink:
 
         async def serve(connection: MqttConnection) -> None:
             await connection.subscribe([(f"sc/{self._gateway_id}/receipt", 1)])
+            for topic in self._listeners:
+                try:
+                    await connection.subscribe([(topic.decode(), 1)])
+                except Refused as error:
+                    log.warning("the city's broker: %s; check its access list", error)
             self._connection = connection
             self.state.up()
             self.publish_state(self._make_state(True))
             on_connected()
 
-        await stay_connected(self.state, connect, serve, self._sleep_ms, Backoff(500, 60_000))
+        await stay_connected(self.state, connect, serve, self._sleep_ms, city_backoff())
 
     @property
     def is_connected(self) -> bool:
@@ -88,6 +108,18 @@ class MqttUplink:
             raise Unavailable(
                 f"the city's broker refused a batch: {REASONS.get(reason, reason)}; check its access list"
             )
+
+    async def publish_word(self, word: str, data: bytes, *, retain: bool = False) -> None:
+        """On a further topic of the gateway. Done when the broker has it.
+
+        Raises:
+            Unavailable: as `publish`.
+        """
+        if self._connection is None:
+            raise Unavailable("not connected")
+        reason = await self._connection.publish(f"sc/{self._gateway_id}/{word}", data, retain=retain)
+        if reason >= 0x80:
+            raise Unavailable(f"the city's broker refused {word}: {REASONS.get(reason, reason)}; check its access list")
 
     def publish_state(self, state: bytes) -> None:
         """Retained; dropped while not connected."""

@@ -11,12 +11,13 @@ from typing import Protocol
 
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import Lane
+from gateway_agent.uplink.drain_pace import DrainPace
 from gateway_agent.uplink.window import Position, Window
 
 log = logging.getLogger(__name__)
 
 READ_BATCHES_MAX = 16
-READ_BYTES_MAX = 262_144
+READ_BYTES_MAX = 131_072
 TICK_MS = 1_000
 FULL_SOCKET_MS = 10
 
@@ -56,8 +57,10 @@ class Pump:
         monotonic_ms: Callable[[], int],
         sleep_ms: Callable[[int], Awaitable[None]],
         on_broker_has: Callable[[Lane, Position, bytes], None] | None = None,
+        pace: DrainPace | None = None,
     ) -> None:
-        """`on_broker_has` is given with delivery "broker": a lane is with the broker up to this batch, without holes."""
+        """`on_broker_has` is given with delivery "broker": a lane is with the broker up to this batch, without holes. Without a
+        `pace` a backlog leaves as fast as it is taken."""
         self._window = window
         self._uplink = uplink
         self._read_after = read_after
@@ -65,6 +68,8 @@ class Pump:
         self._monotonic_ms = monotonic_ms
         self._sleep_ms = sleep_ms
         self._on_broker_has = on_broker_has
+        self._pace = pace
+        self._pace_wait_ms = 0  # until the next batch that is no alarm may go
         self._wake = asyncio.Event()
         self._connection = 0
         self._sends: set[asyncio.Task[None]] = set()
@@ -87,6 +92,8 @@ class Pump:
         """A new connection: start again behind the receipts."""
         self._connection += 1
         self._batches.clear()
+        if self._pace is not None:
+            self._pace.renew()
         self._window.note_reconnected(min(self._in_flight_max, self._uplink.receive_maximum))
         self._wake.set()
 
@@ -118,6 +125,10 @@ class Pump:
         self._window.note_contradicted(lane, instance, start)
         self._wake.set()
 
+    def note_rewound(self, lane: Lane, position: Position) -> None:
+        self._window.note_rewound(lane, position)
+        self._wake.set()
+
     def _tell_passed(self) -> None:
         for lane, position in self._window.take_passed():
             if self.on_passed is not None:
@@ -135,7 +146,7 @@ class Pump:
                         lane.word,
                     )
                 await self._send_all()
-                if not self._sends:
+                if not self._sends and not self._pace_wait_ms:
                     self._idle.set()
                 await self._wait()
         finally:
@@ -143,7 +154,7 @@ class Pump:
                 task.cancel()
 
     async def _wait(self) -> None:
-        sleep = asyncio.ensure_future(self._sleep_ms(TICK_MS))
+        sleep = asyncio.ensure_future(self._sleep_ms(min(TICK_MS, self._pace_wait_ms or TICK_MS)))
         woken = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait((sleep, woken), return_when=asyncio.FIRST_COMPLETED)
@@ -153,11 +164,14 @@ class Pump:
 
     async def _send_all(self) -> None:
         window, uplink = self._window, self._uplink
+        self._pace_wait_ms = 0
         while uplink.is_connected and (lane := window.next_lane()) is not None:
             self._idle.clear()
             if not uplink.can_take_more:
                 await self._sleep_ms(FULL_SOCKET_MS)
                 continue
+            if self._must_wait(lane):
+                return
             connection, cursor = self._connection, window.cursor(lane)
             room = min(READ_BATCHES_MAX, window.room(lane))
             try:
@@ -174,12 +188,22 @@ class Pump:
                 # An alarm that came meanwhile overtakes what was read ahead.
                 if window.next_lane() is None or (lane is not Lane.ALARM and window.next_lane() is Lane.ALARM):
                     break
+                if self._must_wait(lane):
+                    return
                 self._send(lane, Position(item.instance, item.number), item.batch)
+
+    def _must_wait(self, lane: Lane) -> bool:
+        if lane is Lane.ALARM or self._pace is None:
+            return False
+        self._pace_wait_ms = self._pace.wait_ms(self._monotonic_ms())
+        return self._pace_wait_ms > 0
 
     def _send(self, lane: Lane, position: Position, batch: bytes) -> None:
         self._window.note_sent(lane, position, self._monotonic_ms())
         self.batches_sent += 1
         self.bytes_sent += len(batch)
+        if self._pace is not None and lane is not Lane.ALARM:
+            self._pace.spend(len(batch), self._monotonic_ms())
         if self._on_broker_has is not None:
             self._batches[lane, position] = batch
         task = asyncio.ensure_future(self._follow(lane, position, batch, self._connection))

@@ -235,6 +235,13 @@ class Window:
             self.go_back(lane)
             state.receipted = start
 
+    def note_rewound(self, lane: Lane, position: Position) -> None:
+        """The city has lost what is behind `position`, although it had receipted it: begin again there."""
+        self.go_back(lane)
+        state = self._lanes[lane]
+        state.receipted = position
+        state.timeout_ms, state.resend_ms = TIMEOUT_MS_FIRST, RESEND_MS_FIRST
+
     def go_back(self, lane: Lane) -> None:
         """Send everything behind the receipted position again."""
         state = self._lanes[lane]

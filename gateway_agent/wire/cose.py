@@ -29,6 +29,12 @@ class ContentType(IntEnum):
     RECEIPT = 65002
     STATE = 65003
     GAP = 65004
+    COMMAND = 65005
+    ANSWER = 65006
+    KEY = 65007
+    RESEND = 65008
+    MASTER = 65009
+    COMMISSION = 65010
 
     @property
     def word(self) -> str:
@@ -51,29 +57,31 @@ def external_aad(content_type: ContentType, gateway_id: GatewayId) -> bytes:
     return cbor.encode(["sc1", content_type.word, gateway_id])
 
 
-def sign1(content_type: ContentType, aad: bytes, payload: bytes, signer: Signer) -> bytes:
+def sign1(
+    content_type: ContentType, aad: bytes, payload: bytes, signer: Signer, bytes_max: int = SEALED_BYTES_MAX
+) -> bytes:
     """Sign a payload.
 
     Raises:
-        ValueError: the result would be above 64 KiB.
+        ValueError: the result would be above `bytes_max`.
     """
     protected = cbor.encode(
         {headers.ALGORITHM: headers.ED25519, headers.CONTENT_TYPE: int(content_type), headers.KID: signer.key_id}
     )
     signature = signer.sign(_to_be_signed(protected, aad, payload))
     data = cbor.encode(cbor.Tag(headers.SIGN1_TAG, [protected, {}, payload, signature]))
-    if len(data) > SEALED_BYTES_MAX:
-        raise ValueError(f"{len(data)} bytes signed are above the limit of {SEALED_BYTES_MAX}")
+    if len(data) > bytes_max:
+        raise ValueError(f"{len(data)} bytes signed are above the limit of {bytes_max}")
     return data
 
 
-def parse_sign1(data: bytes, content_type: ContentType | None = None) -> Sign1:
+def parse_sign1(data: bytes, content_type: ContentType | None = None, bytes_max: int = SEALED_BYTES_MAX) -> Sign1:
     """Read an envelope; proves nothing.
 
     Raises:
-        WireError: `CborTooLong` above 64 KiB, `Cbor...`, `Cose...`.
+        WireError: `CborTooLong` above `bytes_max`, `Cbor...`, `Cose...`.
     """
-    if len(data) > SEALED_BYTES_MAX:
+    if len(data) > bytes_max:
         raise WireError("CborTooLong", f"{len(data)} bytes signed")
     protected, unprotected, payload, signature = headers.open_envelope(
         data, headers.SIGN1_TAG, (bytes, dict, bytes, bytes)

@@ -23,6 +23,19 @@ class GapReason(IntEnum):
 
     EVICTED = 0
     DAMAGED = 1
+    TRIMMED = 2  # after a receipt; the city has lost them since
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    GapReason.EVICTED: "evicted",
+    GapReason.DAMAGED: "damaged",
+    GapReason.TRIMMED: "not in this archive: trimmed at the gateway after a receipt for them",
+}
 
 
 class Gap(NamedTuple):

@@ -46,7 +46,7 @@ def check_headers(
     protected: bytes,
     unprotected: Labels,
     algorithm: int,
-    protected_labels: frozenset[int],
+    protected_labels: frozenset[int | str] | frozenset[int],
     unprotected_labels: frozenset[int],
 ) -> Labels:
     """Check both buckets against what this kind of object must carry, no more and no less; returns the protected one.

@@ -64,17 +64,23 @@ def _parse(data: bytes) -> tuple[Sign1, State]:
     signed, reader = payload.parse(data, ContentType.STATE, "StateShape", _KEYS)
     online = reader.raw(14)
     reader.check(type(online) is bool, "a boolean at 14")
+    heads = read_heads(reader)
+    return signed, State(reader.gateway_id, reader.clock(), heads, online)
+
+
+def read_heads(reader: payload.PayloadReader) -> tuple[LaneHead, ...]:
+    """Key 13, of a state or of a key change: lanes ascend, each at most once."""
     listed = reader.raw(13)
     reader.check(type(listed) is list, "an array at 13")
     heads = tuple(_head(reader, entry) for entry in listed)
     lanes = [head.lane for head in heads]
     reader.check(lanes == sorted(set(lanes)), "lanes in order, each once")
-    return signed, State(reader.gateway_id, reader.clock(), heads, online)
+    return heads
 
 
 def _head(reader: payload.PayloadReader, entry: object) -> LaneHead:
-    if type(entry) is not list or len(entry) != 4:
-        raise WireError("StateShape", "[lane, instance, latest number, its SHA-256]")
+    reader.check(type(entry) is list and len(entry) == 4, "[lane, instance, latest number, its SHA-256]")
+    assert isinstance(entry, list)
     lane, instance, number, link = entry
     reader.check(is_uint(lane, max(Lane)), "a lane")
     reader.check(type(instance) is bytes and len(instance) == payload.ID_BYTES, "an instance")

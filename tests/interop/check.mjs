@@ -8,7 +8,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { decode as cborgDecode, Tagged } from 'cborg'
-import { emptyTable, openBatch, openGap, openReceipt, openState, readBody, tableForm } from './city_side.mjs'
+import { openCommission, openMaster, readLabel } from './bench_side.mjs'
+import {
+  emptyTable, openAnswer, openBatch, openCommand, openGap, openKeyChange, openReceipt, openResend, openState, readBody, tableForm
+} from './city_side.mjs'
 import { downOf, openDown, openFrame, readPack, readWaveform, rootOf, upOf } from './node_side.mjs'
 import { decode, Float, form, Tag, WireError } from './strict_cbor.mjs'
 
@@ -81,10 +84,17 @@ const readers = {
   batch: signed(openBatch),
   receipt: signed(openReceipt),
   state: signed(openState),
-  gap: signed(openGap)
+  gap: signed(openGap),
+  command: signed(openCommand),
+  answer: signed(openAnswer),
+  key: signed(openKeyChange),
+  resend: signed(openResend),
+  master: (item) => openMaster(bytes(item.hex), bytes(item.private_key)),
+  commission: (item) => openCommission(bytes(item.hex), bytes(item.private_key), bytes(item.public_key)),
+  label: (item) => readLabel(item.text)
 }
 
-const inputs = new Set(['name', 'hex', 'root', 'frame', 'down', 'public_key', 'before', 'master', 'generation'])
+const inputs = new Set(['name', 'hex', 'root', 'frame', 'down', 'public_key', 'private_key', 'text', 'before', 'master', 'generation'])
 
 /** Null if we agree with the vector, else what we say. */
 function disagreement(kind, item) {

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 the startcity authors
 // SPDX-License-Identifier: EUPL-1.2
 //
-// Sections 5 to 9 of docs/wire.md: batch, body, receipt, state, gap. Written from that page.
+// Sections 5 to 9 and 15 to 18 of docs/wire.md: batch, body, receipt, state, gap, command, answer, key change, resend.
+// Written from that page.
 
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { inflateRawSync } from 'node:zlib'
@@ -23,8 +24,8 @@ function ed25519(publicBytes) {
 }
 
 /** Envelope, headers, payload and signature of one kind; `read` checks the payload's own fields. */
-function openSigned(data, publicBytes, contentType, word, error, keys, read) {
-  if (data.length > 65536) throw new WireError('CborTooLong')
+export function openSigned(data, publicBytes, contentType, word, error, keys, read, bytesMax = 65536) {
+  if (data.length > bytesMax) throw new WireError('CborTooLong')
   const parts = openArray(data, 18, [Uint8Array, Map, Uint8Array, Uint8Array])
   const [protectedBytes, unprotectedMap, payload, signature] = parts
   const ours = headersOf(protectedBytes, unprotectedMap, -19n, [1n, 3n, 4n], [])
@@ -37,7 +38,7 @@ function openSigned(data, publicBytes, contentType, word, error, keys, read) {
   check(map instanceof Map && map.size === keys.length && keys.every((key) => map.has(BigInt(key))))
   const field = (key) => map.get(BigInt(key))
   check(field(0) === 1n && isGatewayId(field(1)))
-  const meaning = { gateway_id: field(1), ...read(field, check) }
+  const meaning = { gateway_id: field(1), ...read(field, check, keyId) }
 
   const external = cborgEncode(['sc1', word, meaning.gateway_id])
   const signed = cborgEncode(['Signature1', ...[protectedBytes, external, payload].map((part) => Uint8Array.from(part))])
@@ -99,26 +100,30 @@ function inflated(packed) {
 }
 
 export function openReceipt(data, publicBytes) {
-  return openSigned(data, publicBytes, 65002n, 'receipt', 'ReceiptShape', [0, 1, 2, 3, 4, 5], series)
+  return openSigned(data, publicBytes, 65002n, 'receipt', 'ReceiptShape', [0, 1, 2, 3, 4, 5],
+    (field, check) => series(field, check))
 }
 
 export function openState(data, publicBytes) {
   return openSigned(data, publicBytes, 65003n, 'state', 'StateShape', [0, 1, 6, 7, 8, 9, 10, 13, 14], (field, check) => {
-    const heads = field(13)
-    check(Array.isArray(heads))
-    let before = -1n
-    for (const head of heads) {
-      check(Array.isArray(head) && head.length === 4)
-      const [lane, instance, number, link] = head
-      check(within(lane, 0n, 2n) && lane > before)
-      before = lane
-      check(isBytes(instance, 8) && within(number, 0n, NUMBER_MAX) && isBytes(link, 32))
-      check(number > 0n || isZero(link))
-    }
+    const heads = readHeads(field(13), check)
     check(typeof field(14) === 'boolean')
-    const listed = heads.map(([lane, instance, number, link]) => [Number(lane), hex(instance), Number(number), hex(link)])
-    return { ...clock(field, check), heads: listed, online: field(14) }
+    return { ...clock(field, check), heads, online: field(14) }
   })
+}
+
+function readHeads(heads, check) {
+  check(Array.isArray(heads))
+  let before = -1n
+  for (const head of heads) {
+    check(Array.isArray(head) && head.length === 4)
+    const [lane, instance, number, link] = head
+    check(within(lane, 0n, 2n) && lane > before)
+    before = lane
+    check(isBytes(instance, 8) && within(number, 0n, NUMBER_MAX) && isBytes(link, 32))
+    check(number > 0n || isZero(link))
+  }
+  return heads.map(([lane, instance, number, link]) => [Number(lane), hex(instance), Number(number), hex(link)])
 }
 
 export function openGap(data, publicBytes) {
@@ -126,10 +131,75 @@ export function openGap(data, publicBytes) {
   const meaning = openSigned(data, publicBytes, 65004n, 'gap', 'GapShape', keys, (field, check) => {
     const { lane, instance, number, link } = series(field, check)
     check(within(field(15), 1n, field(4)))
-    check(within(field(16), 0n, 1n))
+    check(within(field(16), 0n, 2n))
     return { lane, instance, first: Number(field(15)), last: number, link, reason: Number(field(16)) }
   })
   return { ...meaning, link_of: hex(sha256(data)) }
+}
+
+// ---------------------------------------------------------------------------------------------- sections 15 to 18
+
+const textBytes = (value) => Buffer.byteLength(value, 'utf8')
+
+export function openCommand(data, publicBytes) {
+  const keys = [0, 1, 6, 17, 18, 19, 20, 21]
+  return openSigned(data, publicBytes, 65005n, 'command', 'CommandShape', keys, (field, check) => {
+    check(isBytes(field(6), 8))
+    check(within(field(17), 1n, NUMBER_MAX) && within(field(18), 0n, TIME_MAX) && within(field(19), 0n, 255n))
+    const [code, node, argument] = [field(19), field(20), field(21)]
+    check(code < 64n ? isBytes(node, 6) : node === null)
+    check(argument === null || typeof argument === 'boolean' || within(argument, ...INT64) ||
+      (typeof argument === 'string' && textBytes(argument) <= 256) || (isBytes(argument) && argument.length <= 800))
+    return {
+      boot_id: hex(field(6)), number: Number(field(17)), last_ms: Number(field(18)), code: Number(code),
+      node: node === null ? null : hex(node), argument: form(argument)
+    }
+  })
+}
+
+export function openAnswer(data, publicBytes) {
+  const keys = [0, 1, 6, 7, 8, 9, 10, 17, 18, 19, 20, 21, 22, 23]
+  return openSigned(data, publicBytes, 65006n, 'answer', 'AnswerShape', keys, (field, check) => {
+    check(within(field(17), 1n, NUMBER_MAX) && within(field(18), 0n, NUMBER_MAX) && within(field(19), 0n, 5n))
+    const [reason, result] = [field(20), field(21)]
+    check(typeof reason === 'string' && textBytes(reason) <= 256)
+    check(result === null || within(result, ...INT64) || (typeof result === 'string' && textBytes(result) <= 49152) ||
+      (isBytes(result) && result.length <= 49152))
+    check(isBytes(field(22), 32) && isBytes(field(23), 8))
+    return {
+      ...clock(field, check), number: Number(field(17)), highest: Number(field(18)), state: Number(field(19)), reason,
+      result: form(result), digest: hex(field(22)), operator: hex(field(23))
+    }
+  })
+}
+
+export function openKeyChange(data, publicBytes) {
+  const keys = [0, 1, 6, 7, 8, 9, 10, 13, 22, 23]
+  return openSigned(data, publicBytes, 65007n, 'key', 'KeyShape', keys, (field, check, oldKeyId) => {
+    const heads = readHeads(field(13), check)
+    check(heads.length === 3)
+    const [newPublic, proof] = [field(22), field(23)]
+    check(isBytes(newPublic, 32) && isBytes(proof, 64))
+    const meaning = { ...clock(field, check), heads, new_public: hex(newPublic) }
+    check(Buffer.compare(sha256(newPublic).subarray(0, 8), oldKeyId) !== 0)
+    const parts = ['sc1', 'key proof', field(1), Uint8Array.from(oldKeyId), Uint8Array.from(newPublic)]
+    let agreed = false
+    try {
+      agreed = verify(null, cborgEncode(parts), ed25519(Buffer.from(newPublic)), proof)
+    } catch { /* no point of the curve */ }
+    if (!agreed) throw new WireError('SignatureInvalid')
+    return meaning
+  })
+}
+
+export function openResend(data, publicBytes) {
+  const keys = [0, 1, 2, 3, 4, 5, 6, 17]
+  return openSigned(data, publicBytes, 65008n, 'resend', 'ResendShape', keys, (field, check) => {
+    const place = series(field, check, 0n)
+    check(place.number > 0 || isZero(field(5)))
+    check(isBytes(field(6), 8) && within(field(17), 1n, NUMBER_MAX))
+    return { ...place, boot_id: hex(field(6)), request: Number(field(17)) }
+  })
 }
 
 // ------------------------------------------------------------------------------------------------ section 6

@@ -30,7 +30,9 @@ from tests.support.sealing_node import SealingNode
 Identity = tuple[Kid, int]
 
 
-class _Client:
+class Client:
+    """An MQTT client of the tests that subscribes and hears."""
+
     def __init__(self, port: int, subscriptions: Iterable[str], username: str = "", password: str = "") -> None:
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv311)
         self._client.reconnect_delay_set(1, 1)
@@ -60,7 +62,7 @@ class _Client:
         self._client.disconnect()
 
 
-class Field(_Client):
+class Field(Client):
     """Nodes on the local broker."""
 
     def __init__(self, port: int, *nodes: SealingNode, username: str = "", password: str = "") -> None:
@@ -82,7 +84,7 @@ class Field(_Client):
             self.publish(f"sc/node/{node.node_id.hex()}/up", frame)
 
 
-class City(_Client):
+class City(Client):
     """A small collector: verifies each batch, follows each chain, and counts what it stored how often.
 
     It stores a batch when it is the next of its lane and instance, and receipts that; anything else is a repeat, or out

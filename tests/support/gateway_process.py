@@ -41,6 +41,7 @@ class GatewayProcess:
         city_broker: str = "",
         log_level: str = "info",
         trend_deadline_s: int = 300,
+        gateway_id: str = GATEWAY_ID,
     ) -> None:
         """`nodes_broker` and `city_broker` are more lines of their sections; one profile, `tank-l1`, on the mains."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ class GatewayProcess:
         profile = profile.replace("deadline_s = 300", f"deadline_s = {trend_deadline_s}")
         write_profile(folder / "profiles", profile)
         self.config_path.write_text(
-            f'[gateway]\nid = "{GATEWAY_ID}"\n'
+            f'[gateway]\nid = "{gateway_id}"\n'
             f"[nodes_broker]\nport = {nodes_port}\n{nodes_broker}\n"
             f'[city_broker]\nport = {city_port}\ncollector_key = "collector.pub.pem"\ndelivery = "{delivery}"\n'
             f"{city_broker}\n"
@@ -75,19 +76,28 @@ class GatewayProcess:
 
     def register(self, *nodes: SealingNode) -> None:
         """Put nodes into the registry, as `startcity node add` does."""
-        with Registry.open(self.data / "registry.sqlite") as registry:
+        with Registry.open(self.data / "registry.sqlite", self.folder / "storage.key") as registry:
             for node in nodes:
                 registry.add_node(NodeRecord(node.node_id, node.profile, node.generation, node.root))
 
-    def start_forked(self) -> None:
-        """Start it by forking a process that has imported the gateway already: for tests that start it often."""
+    def start_forked(self, prepare: Callable[[], None] | None = None) -> None:
+        """Start it by forking a process that has imported the gateway already: for tests that start it often, or that
+        `prepare` its process, such as with an end at a chosen moment."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.support.gateway_process"])
         forked = context.Process(
-            target=_run_forked, args=(self.config_path, self.log_path, dict(os.environ)), daemon=True
+            target=_run_forked, args=(self.config_path, self.log_path, dict(os.environ), prepare), daemon=True
         )
         forked.start()
         self._forked = forked
+
+    def wait_forked(self, timeout_s: float = 20.0) -> None:
+        """Until the forked process has ended by itself."""
+        assert self._forked is not None
+        self._forked.join(timeout_s)
+        assert self._forked.exitcode is not None, self.log()
+        self._forked.close()
+        self._forked = None
 
     def kill_forked(self) -> None:
         """SIGKILL."""
@@ -176,9 +186,13 @@ class GatewayProcess:
             self.kill_forked()
 
 
-def _run_forked(config_path: Path, log_path: Path, environment: dict[str, str]) -> None:
+def _run_forked(
+    config_path: Path, log_path: Path, environment: dict[str, str], prepare: Callable[[], None] | None
+) -> None:
     os.environ.update(environment)
     with log_path.open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    if prepare is not None:
+        prepare()
     run(config_path)

@@ -35,8 +35,8 @@ class PatientField(Field):
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def produce(self, node: SealingNode, content: Pack) -> None:
-        """Give the reading the node's next number and keep it until it is acknowledged."""
+    def produce(self, node: SealingNode, content: Pack) -> bytes:
+        """Give the reading the node's next number and keep it until it is acknowledged; returns the frame."""
         with self.lock:
             kept = self._kept[node.node_id]
             sequence = node.next_sequence
@@ -44,6 +44,7 @@ class PatientField(Field):
             node.floor = min(kept, default=sequence)
             kept[sequence] = _Kept(node.seal(content, sequence))
             self.produced.add((node.kid, sequence))
+            return kept[sequence].frame
 
     def kept_count(self) -> int:
         with self.lock:

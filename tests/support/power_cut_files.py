@@ -83,6 +83,10 @@ class PowerCutFiles:
         other._root = _survive_directory(self._root, other.rng, "all kept", {})
         return other
 
+    def copy_to(self, folder: Path) -> None:
+        """Write everything as it reads now below a real folder, for programs that know no other files."""
+        _copy(self._root, folder)
+
     def content(self, path: Path) -> bytes:
         return bytes(self._file(path).current)
 
@@ -235,6 +239,15 @@ class PowerCutFiles:
         if not isinstance(node, _File):
             raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
         return node
+
+
+def _copy(directory: _Directory, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, node in directory.current.items():
+        if isinstance(node, _Directory):
+            _copy(node, folder / name)
+        else:
+            (folder / name).write_bytes(node.current)
 
 
 def _write(content: bytearray, offset: int, data: bytes | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import make_body, make_cbor, make_node, make_signed
+from tests.vectors import make_bench, make_body, make_cbor, make_control, make_node, make_signed
 
 FOLDER = Path(__file__).parent
 
@@ -22,6 +22,8 @@ MAKERS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "waveform": make_node.make_waveforms,
     "body": make_body.make,
     **make_signed.MAKERS,
+    **make_control.MAKERS,
+    **make_bench.MAKERS,
 }
 
 

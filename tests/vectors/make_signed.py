@@ -31,7 +31,7 @@ NO_CLOCK = ClockReading(CLOCK.boot_id, 99, None, 0, None)
 LINK = hashlib.sha256(b"the batch before").digest()
 
 
-def _clock_form(clock: ClockReading) -> Item:
+def clock_form(clock: ClockReading) -> Item:
     return {
         "boot_id": clock.boot_id.hex(),
         "monotonic_ms": clock.monotonic_ms,
@@ -41,7 +41,7 @@ def _clock_form(clock: ClockReading) -> Item:
     }
 
 
-def _good(name: str, raw: bytes, signer: Signer, **meaning: Any) -> Item:
+def good(name: str, raw: bytes, signer: Signer, **meaning: Any) -> Item:
     return {"name": name, "public_key": signer.public_bytes.hex(), "hex": raw.hex(), **meaning}
 
 
@@ -52,7 +52,7 @@ def _envelope(protected: Any, unprotected: Any, payload: Any, signature: Any, ta
     return cbor.encode(Tag(tag, [protected, unprotected, payload, signature]))
 
 
-def _bad_envelopes(raw: bytes, kind: ContentType, signer: Signer) -> list[tuple[str, bytes, str]]:
+def bad_envelopes(raw: bytes, kind: ContentType, signer: Signer) -> list[tuple[str, bytes, str]]:
     protected, _, payload, signature = cbor.decode_envelope(raw).value
     ours = cbor.decode(protected)
 
@@ -102,7 +102,7 @@ def _bad_envelopes(raw: bytes, kind: ContentType, signer: Signer) -> list[tuple[
     ]  # fmt: skip
 
 
-def _bad_payloads(
+def bad_payloads(
     raw: bytes, kind: ContentType, signer: Signer, error: str, changes: list[tuple[str, dict[int, Any]]]
 ) -> list[tuple[str, bytes, str]]:
     """Authentic signatures over wrong payloads. A change to `...` removes the key."""
@@ -126,14 +126,14 @@ def _bad_payloads(
     return out
 
 
-def _items(signer: Signer, cases: list[tuple[str, bytes, str]]) -> list[Item]:
+def items(signer: Signer, cases: list[tuple[str, bytes, str]]) -> list[Item]:
     return [
         {"name": name, "public_key": signer.public_bytes.hex(), "hex": raw.hex(), "error": error}
         for name, raw, error in cases
     ]
 
 
-_SERIES: list[tuple[str, dict[int, Any]]] = [
+SERIES: list[tuple[str, dict[int, Any]]] = [
     ("lane 3", {2: 3}),
     ("a lane in text", {2: "alarm"}),
     ("an instance of 7 bytes", {3: bytes(7)}),
@@ -141,7 +141,7 @@ _SERIES: list[tuple[str, dict[int, Any]]] = [
     ("number 2^53", {4: 1 << 53}),
     ("a link of 31 bytes", {5: bytes(31)}),
 ]
-_CLOCKS: list[tuple[str, dict[int, Any]]] = [
+CLOCKS: list[tuple[str, dict[int, Any]]] = [
     ("a boot id of 16 bytes", {6: bytes(16)}),
     ("a negative monotonic time", {7: -1}),
     ("no wall time although synchronised", {8: None}),
@@ -198,12 +198,12 @@ def make_batches() -> list[Item]:
         ("a clock that was synchronised in this boot, bound not known", batch.seal_batch(
             _header(78, LINK, CLOCK._replace(state=2, bound_s=None), Lane.RECORD), one, GATEWAY_KEY), one),
     ]  # fmt: skip
-    items = []
+    found = []
     for name, raw, body in cases:
         opened = batch.open_batch(raw, GATEWAY_KEY.public_key)
         header = opened.header
-        items.append(
-            _good(
+        found.append(
+            good(
                 name,
                 raw,
                 GATEWAY_KEY,
@@ -212,23 +212,23 @@ def make_batches() -> list[Item]:
                 instance=header.instance.hex(),
                 number=header.number,
                 link=header.link.hex(),
-                **_clock_form(header.clock),
+                **clock_form(header.clock),
                 encoding=opened.encoding,
                 body_sha256=hashlib.sha256(body).hexdigest(),
                 link_of=batch.link_of(raw).hex(),
             )
         )
     changes = [
-        *_SERIES,
-        *_CLOCKS,
+        *SERIES,
+        *CLOCKS,
         ("number 1 with a link", {4: 1, 5: LINK}),
         ("encoding 2", {11: 2}),
         ("a body that is an array", {12: []}),
     ]
-    bad = [("above 64 KiB", bytes(65537), "CborTooLong"), *_bad_envelopes(cases[1][1], ContentType.BATCH, GATEWAY_KEY)]
-    bad += _bad_payloads(cases[1][1], ContentType.BATCH, GATEWAY_KEY, "BatchShape", changes)
+    bad = [("above 64 KiB", bytes(65537), "CborTooLong"), *bad_envelopes(cases[1][1], ContentType.BATCH, GATEWAY_KEY)]
+    bad += bad_payloads(cases[1][1], ContentType.BATCH, GATEWAY_KEY, "BatchShape", changes)
     bad += [(name, raw, "BodyTooLong") for name, raw in _bad_bodies(many)]
-    return items + _items(GATEWAY_KEY, bad)
+    return found + items(GATEWAY_KEY, bad)
 
 
 def _bad_bodies(many: bytes) -> list[tuple[str, bytes]]:
@@ -251,8 +251,8 @@ def make_receipts() -> list[Item]:
     for lane, number in ((Lane.ALARM, 1), (Lane.TREND, (1 << 53) - 1)):
         word = Receipt(GATEWAY, lane, INSTANCE, number, LINK)
         raws.append((word, receipt.sign_receipt(word, COLLECTOR_KEY)))
-    items = [
-        _good(
+    found = [
+        good(
             f"everything of lane {word.lane.word} up to {word.number}",
             raw,
             COLLECTOR_KEY,
@@ -264,9 +264,9 @@ def make_receipts() -> list[Item]:
         )
         for word, raw in raws
     ]
-    bad = _bad_envelopes(raws[0][1], ContentType.RECEIPT, COLLECTOR_KEY)
-    bad += _bad_payloads(raws[0][1], ContentType.RECEIPT, COLLECTOR_KEY, "ReceiptShape", _SERIES)
-    return items + _items(COLLECTOR_KEY, bad)
+    bad = bad_envelopes(raws[0][1], ContentType.RECEIPT, COLLECTOR_KEY)
+    bad += bad_payloads(raws[0][1], ContentType.RECEIPT, COLLECTOR_KEY, "ReceiptShape", SERIES)
+    return found + items(COLLECTOR_KEY, bad)
 
 
 # ------------------------------------------------------------------------------------------------------ state
@@ -283,26 +283,26 @@ def make_states() -> list[Item]:
         ("a will before anything was sealed", state.State(GATEWAY, NO_CLOCK, (), False)),
         ("one lane", state.State(GATEWAY, CLOCK, heads[1:2], True)),
     ]
-    items = []
+    found = []
     raws = []
     for name, value in cases:
         raw = state.sign_state(value, GATEWAY_KEY)
         raws.append(raw)
         listed = [[int(head.lane), head.instance.hex(), head.number, head.link.hex()] for head in value.heads]
-        items.append(
-            _good(
+        found.append(
+            good(
                 name,
                 raw,
                 GATEWAY_KEY,
                 gateway_id=GATEWAY,
-                **_clock_form(value.clock),
+                **clock_form(value.clock),
                 heads=listed,
                 online=value.online,
             )
         )
     head = [0, INSTANCE, 1, LINK]
     changes = [
-        *_CLOCKS,
+        *CLOCKS,
         ("lanes that are a map", {13: {}}),
         ("a lane of three parts", {13: [head[:3]]}),
         ("lane 3", {13: [[3, *head[1:]]]}),
@@ -314,9 +314,9 @@ def make_states() -> list[Item]:
         ("an empty lane with a link", {13: [[0, INSTANCE, 0, LINK]]}),
         ("online as a number", {14: 1}),
     ]
-    bad = _bad_envelopes(raws[0], ContentType.STATE, GATEWAY_KEY)
-    bad += _bad_payloads(raws[0], ContentType.STATE, GATEWAY_KEY, "StateShape", changes)
-    return items + _items(GATEWAY_KEY, bad)
+    bad = bad_envelopes(raws[0], ContentType.STATE, GATEWAY_KEY)
+    bad += bad_payloads(raws[0], ContentType.STATE, GATEWAY_KEY, "StateShape", changes)
+    return found + items(GATEWAY_KEY, bad)
 
 
 # ------------------------------------------------------------------------------------------------------ gap
@@ -326,14 +326,18 @@ def make_gaps() -> list[Item]:
     cases = [
         ("the first batches were evicted", gap.Gap(GATEWAY, Lane.TREND, INSTANCE, 1, 250, LINK, gap.GapReason.EVICTED)),
         ("one damaged batch", gap.Gap(GATEWAY, Lane.ALARM, INSTANCE, 7, 7, LINK, gap.GapReason.DAMAGED)),
+        (
+            "what the city has lost since its receipt",
+            gap.Gap(GATEWAY, Lane.RECORD, INSTANCE, 3, 40, LINK, gap.GapReason.TRIMMED),
+        ),
     ]
-    items = []
+    found = []
     raws = []
     for name, value in cases:
         raw = gap.sign_gap(value, GATEWAY_KEY)
         raws.append(raw)
-        items.append(
-            _good(
+        found.append(
+            good(
                 name,
                 raw,
                 GATEWAY_KEY,
@@ -348,14 +352,14 @@ def make_gaps() -> list[Item]:
             )
         )
     changes = [
-        *_SERIES,
+        *SERIES,
         ("a gap that ends before it begins", {15: 251}),
         ("a first number of 0", {15: 0}),
-        ("reason 2", {16: 2}),
+        ("reason 3", {16: 3}),
     ]
-    bad = _bad_envelopes(raws[0], ContentType.GAP, GATEWAY_KEY)
-    bad += _bad_payloads(raws[0], ContentType.GAP, GATEWAY_KEY, "GapShape", changes)
-    return items + _items(GATEWAY_KEY, bad)
+    bad = bad_envelopes(raws[0], ContentType.GAP, GATEWAY_KEY)
+    bad += bad_payloads(raws[0], ContentType.GAP, GATEWAY_KEY, "GapShape", changes)
+    return found + items(GATEWAY_KEY, bad)
 
 
 MAKERS: dict[str, Callable[[], list[Item]]] = {

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from gateway_agent.config import load_config
-from gateway_agent.registry import Registry
+from gateway_agent.registry import open_registry
 from tests.support.command_line import mode_of, refuse, startcity, succeed
 
 
@@ -50,7 +50,7 @@ def test_init_makes_keys_configuration_and_folders(tmp_path: Path) -> None:
     config = load_config(tmp_path / "gateway.toml")
     assert (config.gateway.id, config.city_broker.host, config.city_broker.port) == ("piacenza-01", "2001:db8::1", 8883)
     assert mode_of(config.data / "registry.sqlite") == "0600"
-    Registry.open(config.data / "registry.sqlite").close()
+    open_registry(config).close()
 
 
 def test_a_second_init_keeps_key_and_edited_configuration(gateway: Path) -> None:

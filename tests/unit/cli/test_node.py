@@ -26,7 +26,7 @@ def add(out: Path, *words: object, env: dict[str, str | None] | None = None, nod
 
 
 def registered(config: Path) -> list[NodeRecord]:
-    with Registry.open(load_config(config).data / "registry.sqlite") as registry:
+    with open_registry(load_config(config)) as registry:
         return registry.nodes()
 
 

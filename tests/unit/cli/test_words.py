@@ -13,7 +13,7 @@ import pytest
 import rich_click as click
 
 import startcity
-from startcity import cli_gateway, cli_journal, cli_node, cli_profile, cli_vault
+from startcity import cli_gateway, cli_journal, cli_node, cli_operator, cli_profile, cli_vault
 from startcity.root import WORDS, root
 from startcity.translated import help_parts
 from startcity.words import ITALIAN, language, say
@@ -22,11 +22,13 @@ from tests.support.command_line import refuse, succeed
 SPOKEN_BY = (
     "cli_journal.py",
     "cli_node.py",
+    "cli_operator.py",
     "cli_profile.py",
     "cli_vault.py",
     "figures.py",
     "journal_page.py",
     "node_command.py",
+    "node_move.py",
     "profile_page.py",
     "secrets_in.py",
     "status_page.py",
@@ -72,7 +74,8 @@ def said_in(path: Path) -> Iterator[str]:
 
 def english_texts() -> set[str]:
     here = Path(startcity.__file__).parent
-    commands = (root, cli_node.group, cli_profile.group, cli_vault.group, cli_journal.group, cli_gateway.status)
+    groups = (cli_node.group, cli_operator.group, cli_profile.group, cli_vault.group, cli_journal.group)
+    commands = (root, *groups, cli_gateway.status)
     texts = {text for command in commands for text in helps_of(command)}
     texts |= {word.short_help for word in WORDS.values()}
     files = [here / name for name in SPOKEN_BY] + [here.parent / name for name in SPOKEN_BY_THE_ROOT]

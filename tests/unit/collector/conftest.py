@@ -61,7 +61,9 @@ class City:
 
     @staticmethod
     def opened(outgoing: list[Outgoing]) -> list[Receipt]:
-        return [open_receipt(item.payload, COLLECTOR.public_key) for item in outgoing]
+        return [
+            open_receipt(item.payload, COLLECTOR.public_key) for item in outgoing if item.topic.endswith("/receipt")
+        ]
 
     def room(self) -> ReadingRoom:
         return ReadingRoom(self.folder / "collector.sqlite")

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_profiles import load_profiles
-from gateway_agent.admit.admission import BACKLOG_RANGES, BACKLOG_WAIT_MS, Admission
+from gateway_agent.admit.admission import (
+    BACKLOG_RANGES,
+    BACKLOG_WAIT_MS,
+    NODE_FRAME_EACH_MS,
+    NODE_FRAMES_BURST,
+    Admission,
+)
 from gateway_agent.admit.keyring import UNKNOWN_NODES_MAX, Keyring
 from gateway_agent.admit.profile_check import ProfileCheck
 from gateway_agent.admit.received import NumberTable
@@ -287,3 +293,21 @@ def test_no_secret_shows_in_a_key(bench: Bench) -> None:
     assert bench.node.root.hex() not in repr(key)
     assert repr(bench.node.root) not in repr(key)
     assert repr(key.up_key.key) not in repr(key)
+
+
+def test_a_node_that_floods_is_refused_by_name_and_nothing_is_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above its burst a node's frames are refused and not received, so their repeats are new once it slows down; another node is
+    not concerned."""
+    monkeypatch.setattr("gateway_agent.admit.admission.NODE_FRAMES_BURST", 50)
+    other = SealingNode(node_id=b"other.")
+    bench.register(bench.node, other)
+    frames = [bench.node.seal(level_pack(number)) for number in range(60)]
+    taken = [bench.admit(frame) is not None for frame in frames]
+    assert taken == [True] * 50 + [False] * 10
+    assert bench.counts()["refused_TooFast"] == 10
+    assert bench.admit(other.seal(level_pack(1))) is not None
+    later_ms = 1_000 + 50 * NODE_FRAME_EACH_MS
+    assert all(bench.admit(frame, later_ms) is not None for frame in frames[50:])
+    assert NODE_FRAMES_BURST > 50_000, "a backlog and a benchmark are no flood"

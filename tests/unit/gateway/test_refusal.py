@@ -98,7 +98,8 @@ async def test_a_disk_that_is_well_again_clears_the_refusal_by_itself(operation:
     running = asyncio.create_task(gateway.committer.run())
     gateway.take(Lane.RECORD)
     await gateway.until(lambda: len(gateway.synced) == 1)
-    gateway.journal._logs[Lane.RECORD].close_segment()  # so that the next append creates a file
+    for log in gateway.journal._logs.values():
+        log.close_segment()  # so that the next append creates a file
     gateway.disk.fail = lambda asked, path: number if asked == operation else None
     gateway.take(Lane.RECORD, Lane.ALARM)
     await gateway.until(lambda: gateway.clock.now_ms > 2 * 3_600_000)

@@ -6,8 +6,18 @@ from __future__ import annotations
 
 import pytest
 
-from gateway_agent.model import AdmittedFrame, ClockReading, FrameRow, GatewayId, Lane, LaneHead, OpaqueRow, SealedBatch
-from gateway_agent.seal.sealer import Sealer
+from gateway_agent.model import (
+    AdmittedFrame,
+    ClockReading,
+    FrameRow,
+    GatewayId,
+    Lane,
+    LaneHead,
+    OpaqueRow,
+    OwnReading,
+    SealedBatch,
+)
+from gateway_agent.seal.sealer import OWN_PER_BATCH_MAX, Sealer
 from gateway_agent.wire import cbor
 from gateway_agent.wire.batch import link_of, open_batch
 from gateway_agent.wire.body import NodeTable, decode_body
@@ -92,3 +102,16 @@ def test_a_table_without_room_is_not_filled_further() -> None:
         assert len(chain.pass_on(*rows)) == 4000
         assert sum(map(len, chain.table.groups.values())) <= TABLE_ROWS_MAX
     assert 0 in chain.ages[1:]
+
+
+def test_batches_that_are_sealed_together_are_readable_one_without_the_other() -> None:
+    """They are stored with one append, of which a power cut may keep the second and tear the first: each starts a table."""
+    chain = Chain()
+    chain.pass_on(frame(0))
+    noise = [b"".join(SIGNER.sign(bytes((row, part))) for part in range(8)) for row in range(200)]
+    halves = chain.seal(*(OpaqueRow(kid(1), row, 3, noise[row]) for row in range(200)))
+    own = [OwnReading("evicted", None, noise[row]) for row in range(2 * OWN_PER_BATCH_MAX)]
+    for batches in (halves, chain.sealer.seal_own(chain.head, False, own, CLOCK)):
+        assert len(batches) == 2
+        body = decode_body(open_batch(batches[1].batch, SIGNER.public_key).opened_body(), NodeTable())
+        assert body.opaque or body.own

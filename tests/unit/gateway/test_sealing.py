@@ -189,7 +189,7 @@ async def test_a_refusing_disk_delays_and_loses_nothing(setting: Setting) -> Non
     setting.committer.wake()
     seen = set()
     async with asyncio.timeout(10):
-        while not setting.synced:
+        while len(setting.synced) < 2:
             seen.add(setting.committer.refusal)
             assert setting.committer.overdue_ms() == 0 or not setting.committer.refusal
             await asyncio.sleep(0)
@@ -211,3 +211,21 @@ async def test_flush_seals_what_waits_for_far_deadlines(setting: Setting) -> Non
         await setting.committer.flush()
     assert sequences(setting.shelf.batches) == [*range(10), 99]
     assert setting.clock.now_ms < 10**9
+
+
+async def test_an_alarm_is_synced_before_a_full_batch_that_is_due_with_it(setting: Setting) -> None:
+    """Both are due at once: the alarm is sealed, synced and told alone first; a flood of alarms goes ahead once only."""
+    told: list[list[Lane]] = []
+
+    def on_synced(batches: list[SealedBatch]) -> None:
+        told.append([batch.lane for batch in batches])
+        if len(told) == 1:
+            setting.lanes.add([frame(3, lane=Lane.ALARM)], 0)
+
+    setting.committer._on_synced = on_synced
+    setting.lanes.add([frame(1, lane=Lane.TREND), frame(2, lane=Lane.ALARM)], 0)
+    setting.committer.wake()
+    async with asyncio.timeout(10):
+        while len(told) < 2:
+            await asyncio.sleep(0)
+    assert told == [[Lane.ALARM], [Lane.ALARM, Lane.TREND]]

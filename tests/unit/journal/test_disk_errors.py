@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway_agent.journal import Journal, JournalFull, JournalLimits, JournalUnavailable
+from gateway_agent.journal.segment import BatchEntry, encode_batch
 from gateway_agent.model import Lane, SealedBatch
 from tests.support.journal_batches import BatchMaker, receipt_for
 from tests.support.journal_campaign import read_all
@@ -128,6 +129,32 @@ def test_a_failed_append_reuses_its_number_and_its_segment_is_void() -> None:
     for kid, _, ranges in void[1].received:
         for low, high in ranges:
             assert not any(start <= low <= high <= end for start, end in received[kid][1])
+
+
+def test_what_is_left_of_a_failed_append_takes_no_number_from_what_was_written_again() -> None:
+    """Of a failed append that began a segment only its second batch is good: the first number, written again in the next segment
+    and acknowledged, is no hole."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    first = fill(journal, maker, Lane.RECORD, 1)
+    void = maker.group(journal, Lane.RECORD, 2)
+    disk.fail = lambda operation, path: errno.EIO if operation == "sync" else None
+    with pytest.raises(JournalUnavailable):
+        journal.append(void)
+    disk.fail = lambda operation, path: None
+    log = journal._logs[Lane.RECORD]
+    left = log.path(log.next_serial)
+    log.next_serial += 1  # as if there had been another try
+    entries = [encode_batch(BatchEntry(batch.number, batch.received, batch.batch)) for batch in void]
+    batches = first + fill(journal, maker, Lane.RECORD, 2)
+    journal.close()
+    disk = disk.clone()
+    disk.store(left, bytes(100 + len(entries[0])) + entries[1])
+    for _ in range(2):
+        journal = open_journal(ROOT, maker, disk)
+        assert [item.batch for item in read_all(journal, Lane.RECORD)] == [batch.batch for batch in batches]
+        journal.close()
 
 
 def test_a_void_file_that_cannot_be_removed_never_outlives_what_makes_it_void() -> None:

@@ -212,6 +212,15 @@ def test_a_segment_that_vanished_becomes_a_gap(made: Made, index: int, scan_all:
     journal.close()
 
 
+def test_a_beginning_that_vanished_has_the_link_of_a_beginning(made: Made) -> None:
+    """Number 1 follows a link of zeros, also where all that is left of it is a gap."""
+    directory, maker, _ = made
+    segment_files(directory, Lane.RECORD)[0].unlink()
+    open_journal(directory, maker, scan_all=True).close()
+    header = scan(segment_files(directory, Lane.RECORD)[0].read_bytes()).header
+    assert header is not None and (header.first, header.link) == (1, bytes(32))
+
+
 def test_without_a_signer_a_hole_is_left_and_found_again_by_one_that_can_sign(made: Made) -> None:
     """No signer: good batches are read, the hole is counted, and the next start with a signer closes it."""
     directory, maker, _ = made

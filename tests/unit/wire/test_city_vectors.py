@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""body, batch, receipt, state and gap vectors on the CPython side."""
+"""body, batch, receipt, state, gap, command, answer, key change and resend vectors on the CPython side."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway_agent.errors import WireError
 from gateway_agent.model import ClockReading
-from gateway_agent.wire import batch, gap, receipt, state
+from gateway_agent.wire import answer, batch, command, gap, key_change, receipt, resend, state
 from gateway_agent.wire.body import NodeTable, decode_body, encode_body
 from tests.support.vectors import bad, good, title
-from tests.vectors.forms import body_form, table_form
+from tests.vectors.forms import body_form, form, table_form
 
 Item = dict[str, Any]
 
@@ -131,11 +131,75 @@ def test_gap_opens(item: Item) -> None:
     assert_named(item, meaning)
 
 
+@pytest.mark.parametrize("item", good("command"), ids=title)
+def test_command_opens(item: Item) -> None:
+    """A good command verifies and asks what is named."""
+    asked = command.open_command(bytes.fromhex(item["hex"]), public_key(item))
+    meaning = {
+        "gateway_id": asked.gateway_id,
+        "boot_id": asked.boot_id.hex(),
+        "number": asked.number,
+        "last_ms": asked.last_ms,
+        "code": asked.code,
+        "node": None if asked.node_id is None else asked.node_id.hex(),
+        "argument": form(asked.argument),
+    }
+    assert_named(item, meaning)
+
+
+@pytest.mark.parametrize("item", good("answer"), ids=title)
+def test_answer_opens(item: Item) -> None:
+    """A good answer verifies and says what is named."""
+    said = answer.open_answer(bytes.fromhex(item["hex"]), public_key(item))
+    meaning = {
+        "gateway_id": said.gateway_id,
+        **clock_form(said.clock),
+        "number": said.number,
+        "highest": said.highest,
+        "state": int(said.state),
+        "reason": said.reason,
+        "result": form(said.result),
+        "digest": said.digest.hex(),
+        "operator": said.operator.hex(),
+    }
+    assert_named(item, meaning)
+
+
+@pytest.mark.parametrize("item", good("key"), ids=title)
+def test_key_change_opens(item: Item) -> None:
+    """A good key change verifies under the old key, with the new key's agreement, and names what is named."""
+    change = key_change.open_key_change(bytes.fromhex(item["hex"]), public_key(item))
+    heads = [[int(head.lane), head.instance.hex(), head.number, head.link.hex()] for head in change.heads]
+    new_public = change.new_public.hex()
+    meaning = {"gateway_id": change.gateway_id, "heads": heads, "new_public": new_public, **clock_form(change.clock)}
+    assert_named(item, meaning)
+
+
+@pytest.mark.parametrize("item", good("resend"), ids=title)
+def test_resend_opens(item: Item) -> None:
+    """A good resend verifies and asks what is named."""
+    asked = resend.open_resend(bytes.fromhex(item["hex"]), public_key(item))
+    meaning = {
+        "gateway_id": asked.gateway_id,
+        "lane": int(asked.lane),
+        "instance": asked.instance.hex(),
+        "number": asked.number,
+        "link": asked.link.hex(),
+        "boot_id": asked.boot_id.hex(),
+        "request": asked.request,
+    }
+    assert_named(item, meaning)
+
+
 READERS: dict[str, Any] = {
     "batch": lambda raw, key: batch.open_batch(raw, key).opened_body(),
     "receipt": receipt.open_receipt,
     "state": state.open_state,
     "gap": gap.open_gap,
+    "command": command.open_command,
+    "answer": answer.open_answer,
+    "key": key_change.open_key_change,
+    "resend": resend.open_resend,
 }
 
 
