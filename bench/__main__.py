@@ -10,10 +10,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import energy, idle, paced, rate, upstream
+from bench import alarm, day, drain, energy, idle, outage, paced, rate, stampede, survive, upstream
 from bench.stage import Figure
 
-NAMES = ("upstream", "energy", "idle", "rate", "paced")
+NAMES = (
+    "upstream", "day", "stampede", "energy", "idle", "rate", "alarm", "drain", "paced", "outage", "survive",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -22,7 +24,16 @@ def main() -> None:
     parser.add_argument(
         "--messages", type=int, default=200_000, help="messages of 3 readings in the rate run (default 200,000)"
     )
-    parser.add_argument("--paced-messages", type=int, default=30_000, help="messages in the paced run (default 30,000)")
+    parser.add_argument(
+        "--paced-messages", type=int, default=20_000, help="messages in the paced runs (default 20,000)"
+    )
+    parser.add_argument(
+        "--survive-messages",
+        type=int,
+        default=50_000,
+        help="messages in the run with a cut and a kill (default 50,000)",
+    )
+    parser.add_argument("--table", action="store_true", help="print the table of `survive` too")
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(NAMES):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
@@ -36,11 +47,20 @@ def main() -> None:
             "energy": lambda: energy.run(directory / "energy"),
             "idle": lambda: idle.run(directory / "idle"),
             "rate": lambda: rate.run(directory / "rate", chosen.messages),
+            "alarm": lambda: alarm.run(directory / "alarm"),
+            "drain": lambda: drain.run(directory / "drain", chosen.messages),
+            "outage": lambda: outage.run(directory / "outage", chosen.paced_messages),
+            "survive": lambda: survive.run(directory / "survive", chosen.survive_messages),
+            "day": lambda: day.run(directory / "day"),
+            "stampede": stampede.run,
             "paced": lambda: paced.run(directory / "paced", chosen.paced_messages),
         }
         for name in names:
-            for figure in runs[name]():
+            figures = runs[name]()
+            for figure in figures:
                 print(figure.line(), flush=True)
+            if name == "survive" and chosen.table:
+                print(survive.table(figures), flush=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

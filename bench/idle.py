@@ -13,13 +13,6 @@ from bench.rate import DEVICES
 from bench.stage import Figure
 
 
-def _pss_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    raise stage.StageError("no Pss in smaps_rollup")
-
-
 def _peer_start_s(directory: Path) -> float:
     """From exec to the PUBACK of the first message, for a mosquitto with persistence."""
     directory.mkdir(parents=True)
@@ -58,7 +51,7 @@ def run(directory: Path) -> list[Figure]:
             outcome = load.outcome()
             stage.wait_gateway(config, process)
             time.sleep(5)  # what is measured here is rest
-            memory, peer = _pss_mib(process.pid), _pss_mib(nodes_pid)
+            memory, peer = stage.pss_mib(process.pid), stage.pss_mib(nodes_pid)
     return [
         Figure(
             "start",

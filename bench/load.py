@@ -4,6 +4,7 @@
 
 It makes every message beforehand, says `ready`, waits for a line, sends as fast as the broker takes them (or paced), and for
 `frames` opens each down frame with the node's own key and marks what it acknowledges. Its last line is one JSON object.
+With `stop_at` it says "half" there and waits for a line, comes back when its broker is killed, and sends again what stays unacknowledged.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import struct
 import sys
 import time
 from dataclasses import dataclass
+from typing import Any
 
-from bench.mqtt_raw import RawConnection, publish_packet, split_publish
+from bench.mqtt_raw import RawConnection, puback_ids, publish_packet, split_publish
 from gateway_agent.model import Field, Kid, Pack
 from gateway_agent.wire import down, frame, keys, senml
 
 READINGS_PER_MESSAGE = 3
+_AGAIN_AFTER_S = 3.0  # as a node does: what is not acknowledged in time goes out once more
 _SHAPE = (Field("temperature", "Cel", 0, -2), Field("humidity", "%RH", 0, -1), Field("illuminance", "lx", 0, 0))
 
 
@@ -99,44 +102,126 @@ class Acknowledgements:
         self._devices = {device.node_id.hex(): (index, device) for index, device in enumerate(devices)}
         self._seen = bytearray(count)
         self._stride = len(devices)
+        self._seen_below = [0] * len(devices)  # of each device: everything before this number has been seen
         self.missing = count
 
     def take(self, topic: str, payload: bytes) -> None:
         node = topic.split("/")[2]
+        if node not in self._devices:
+            return
         index, device = self._devices[node]
         answer = down.open_down(payload, device.root)
         if answer.gateway_id != self._gateway_id:
             return
         for first, last in answer.acknowledged:
-            for sequence in range(first, last + 1):
+            # Answers name whole ranges, most of which is known.
+            known = self._seen_below[index]
+            for sequence in range(max(first, known), last + 1):
                 place = sequence * self._stride + index
                 if not self._seen[place]:
                     self._seen[place] = 1
                     self.missing -= 1
+            if first <= known <= last:
+                self._seen_below[index] = last + 1
+
+    def unseen(self, below: int, limit: int) -> list[int]:
+        """Up to `limit` messages before the `below`th that are not acknowledged yet."""
+        found: list[int] = []
+        place = self._seen.find(0)
+        while 0 <= place < below and len(found) < limit:
+            found.append(place)
+            place = self._seen.find(0, place + 1)
+        return found
 
 
-def _send(
-    settings: dict[str, object], packets: list[bytes], acknowledgements: Acknowledgements | None
-) -> dict[str, float]:
-    connection = RawConnection(int(str(settings["port"])), f"bench-load-{settings['port']}")
-    if acknowledgements is not None:
-        connection.subscribe("sc/node/+/down", 0)
-    connection.socket.setblocking(False)
-    window = int(str(settings.get("window", 20_000)))
-    pace = float(str(settings.get("per_second", 0)))
-    deadline = time.monotonic() + float(str(settings.get("timeout_s", 120)))
-    sent = confirmed = 0
-    pending = b""
-    began = time.monotonic()
-    last_ack = last_puback = began
-    while (
-        confirmed < len(packets) or (acknowledgements is not None and acknowledgements.missing)
-    ) and time.monotonic() < deadline:
-        allowed = len(packets) if not pace else min(len(packets), int((time.monotonic() - began) * pace) + 1)
-        if not pending and sent < allowed and sent - confirmed < window:
-            until = min(sent + 500, allowed)
-            pending = b"".join(packets[sent:until])
-            sent = until
+class Sender:
+    """Sends what was made, once; again what the broker has not taken when it went away, or what no gateway acknowledges."""
+
+    def __init__(
+        self, settings: dict[str, Any], packets: list[bytes], acknowledgements: Acknowledgements | None
+    ) -> None:
+        self._settings = settings
+        self._packets = packets
+        self._acknowledgements = acknowledgements
+        self._pace = float(settings.get("per_second", 0))
+        self._stop_at = int(settings.get("stop_at", 0))  # here it says "half", and waits for a line
+        self._tell_at = int(settings.get("tell_at", 0))  # here it says "kill"
+        self._taken = bytearray(len(packets))  # by the broker
+        self._comes_back = "stop_at" in settings
+        self._confirmed = 0
+        if self._comes_back and len(packets) > 65_535:
+            raise ValueError("a load that comes back needs a packet id for each message")
+        self._connect()
+
+    def _connect(self) -> None:
+        while True:
+            try:
+                self._connection = RawConnection(self._settings["port"], f"bench-load-{self._settings['port']}")
+                break
+            except OSError:
+                time.sleep(0.02)  # it is being killed and started again
+        if self._acknowledgements is not None:
+            self._connection.subscribe("sc/node/+/down", 0)
+        self._connection.socket.setblocking(False)
+
+    def run(self) -> dict[str, float]:
+        packets, acknowledgements = self._packets, self._acknowledgements
+        deadline = time.monotonic() + float(self._settings.get("timeout_s", 120))
+        window = int(self._settings.get("window", 20_000))
+        pending, sent, resent = b"", 0, 0
+        began = paced_from = self._last_ack = self._last_puback = asked_at = time.monotonic()
+        paced_after = 0
+        pace = 0.0 if self._stop_at else self._pace
+        while (
+            self._confirmed < len(packets) or (acknowledgements is not None and acknowledgements.missing)
+        ) and time.monotonic() < deadline:
+            now = time.monotonic()
+            stop = self._stop_at or len(packets)
+            allowed = stop if not pace else min(stop, paced_after + int((now - paced_from) * pace) + 1)
+            if not pending and sent < allowed and sent - self._confirmed < window:
+                until = min(sent + 500, allowed)
+                pending = b"".join(packets[sent:until])
+                sent = until
+                if self._tell_at and sent >= self._tell_at:
+                    self._tell_at = 0
+                    print("kill", flush=True)
+            elif (
+                not pending
+                and acknowledgements is not None
+                and self._comes_back
+                and sent == len(packets)
+                and now - max(self._last_ack, asked_at) > _AGAIN_AFTER_S
+            ):
+                asked_at = now
+                again = acknowledgements.unseen(sent, 5_000)
+                resent += len(again)
+                pending = b"".join([packets[place] for place in again])
+            try:
+                pending = self._exchange(pending)
+            except OSError:
+                if not self._comes_back:
+                    raise
+                self._connect()
+                again = [place for place in range(sent) if not self._taken[place]]
+                resent += len(again)
+                pending = b"".join([bytes((packets[place][0] | 0x08,)) + packets[place][1:] for place in again])
+            if self._stop_at and self._confirmed >= self._stop_at and not pending:
+                self._stop_at = 0
+                print("half", flush=True)
+                sys.stdin.readline()
+                pace, paced_from, paced_after = self._pace, time.monotonic(), sent
+        return {
+            "began": began,
+            "last_puback": self._last_puback,
+            "last_ack": self._last_ack,
+            "sent": sent,
+            "resent": resent,
+            "confirmed": self._confirmed,
+        }
+
+    def _exchange(self, pending: bytes) -> bytes:
+        """Write and read once; returns what the socket did not take. Raises: OSError."""
+        connection, acknowledgements = self._connection, self._acknowledgements
         readable, writable, _ = select.select([connection.socket], [connection.socket] if pending else [], [], 0.005)
         if writable:
             with contextlib.suppress(BlockingIOError):
@@ -144,13 +229,18 @@ def _send(
         if readable:
             for kind, flags, body in connection.packets():
                 if kind == 0x40:
-                    confirmed += 1
-                    last_puback = time.monotonic()
+                    self._last_puback = time.monotonic()
+                    if self._comes_back:
+                        for packet_id in puback_ids(body):
+                            self._confirmed += not self._taken[packet_id - 1]
+                            self._taken[packet_id - 1] = 1
+                    else:
+                        self._confirmed += len(body) // 4
                 elif kind == 0x30 and acknowledgements is not None:
                     topic, _packet_id, payload = split_publish(flags, body)
                     acknowledgements.take(topic, bytes(payload))
-                    last_ack = time.monotonic()
-    return {"began": began, "last_puback": last_puback, "last_ack": last_ack, "sent": sent, "confirmed": confirmed}
+                    self._last_ack = time.monotonic()
+        return pending
 
 
 def main() -> None:
@@ -165,7 +255,7 @@ def main() -> None:
     acknowledgements = Acknowledgements(devices, settings["gateway_id"], count) if frames else None
     print("ready", flush=True)
     sys.stdin.readline()
-    outcome: dict[str, float] = _send(settings, packets, acknowledgements)
+    outcome = Sender(settings, packets, acknowledgements).run()
     outcome |= {
         "cpu_make_s": round(cpu_made - cpu_began, 3),
         "cpu_send_s": round(time.process_time() - cpu_made, 3),

@@ -8,9 +8,12 @@ PUBLISH, PUBACK and nothing else, and trusts the broker on 127.0.0.1.
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from collections.abc import Iterator
+
+_PUBACK_RUN = re.compile(rb"(?:\x40\x02..)+", re.DOTALL)
 
 
 def _length(count: int) -> bytes:
@@ -34,7 +37,7 @@ def publish_packet(topic: str, payload: bytes, packet_id: int) -> bytes:
 
 
 class RawConnection:
-    """One connection. `packets()` yields (type, flags, body) of whatever has arrived."""
+    """One connection. `packets()` yields (type, flags, body) of whatever has arrived; PUBACKs come in runs, see `puback_ids`."""
 
     def __init__(self, port: int, client_id: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -73,6 +76,10 @@ class RawConnection:
         position, end = 0, len(whole)
         while position + 2 <= end:
             first = whole[position]
+            if first == 0x40 and (run := _PUBACK_RUN.match(whole, position)) is not None:
+                yield 0x40, 0, whole[position : run.end()]
+                position = run.end()
+                continue
             cursor, size, shift = position + 1, 0, 0
             while cursor < end:
                 byte = whole[cursor]
@@ -88,6 +95,11 @@ class RawConnection:
             yield first & 0xF0, first & 0x0F, whole[cursor : cursor + size]
             position = cursor + size
         self._rest = bytes(whole[position:])
+
+
+def puback_ids(run: memoryview) -> list[int]:
+    """The packet ids of a run of PUBACKs, four bytes each."""
+    return [high << 8 | low for high, low in zip(run[2::4], run[3::4], strict=True)]
 
 
 def split_publish(flags: int, body: memoryview) -> tuple[str, int, memoryview]:

@@ -30,7 +30,7 @@ def ours(directory: Path, messages: int, pace: int = 0) -> dict[str, Any]:
         sink = stage.Part(
             "bench.sink",
             {"kind": "batches", "port": city_port, "topic": f"sc/{stage.GATEWAY_ID}/+", "gateway_id": stage.GATEWAY_ID,
-             "public": keys.gateway_public, "collector_private": keys.collector_private, "expected": messages},
+             "public": keys.gateway_public, "collector_private": keys.collector_private, "expected": messages, "later": True},
         )  # fmt: skip
         load = stage.Part(
             "bench.load",
@@ -74,7 +74,7 @@ def bridge(directory: Path, messages: int, *, saving: bool, pace: int = 0) -> di
         joined = f"connection city\naddress 127.0.0.1:{city_port}\ntopic bench/# out 1\ncleansession false\nrestart_timeout 1\n"
         with stage.mosquitto(directory / "local", keep + joined) as (nodes_port, nodes_pid):
             sink = stage.Part(
-                "bench.sink", {"kind": "messages", "port": city_port, "topic": "bench/#", "expected": messages}
+                "bench.sink", {"kind": "messages", "port": city_port, "topic": "bench/node/+", "expected": messages}
             )
             load = stage.Part(
                 "bench.load",

@@ -53,26 +53,49 @@ class Figure:
         )  # fmt: skip
 
 
+class Broker:
+    """A mosquitto with no limits on queues, persistence off unless `extra` says so; it can be killed and started again."""
+
+    def __init__(self, directory: Path, extra: str = "") -> None:
+        directory.mkdir(parents=True)
+        directory.chmod(0o777)
+        self.port = free_port()
+        self._config = directory / "mosquitto.conf"
+        self._config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\nlog_type error\n{extra}"
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> None:
+        """Return when it listens. Raises: StageError."""
+        program = find_mosquitto()
+        if program is None:
+            raise StageError("mosquitto is not installed: apt-get install mosquitto")
+        self.process = subprocess.Popen(
+            [program, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _wait_port(self.port, self.process)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
 @contextlib.contextmanager
 def mosquitto(directory: Path, extra: str = "") -> Iterator[tuple[int, int]]:
-    """A broker with no limits on queues, persistence off unless `extra` says so. Yields (port, process id)."""
-    directory.mkdir(parents=True)
-    directory.chmod(0o777)
-    port = free_port()
-    config = directory / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\nlog_type error\n{extra}"
-    )
-    program = find_mosquitto()
-    if program is None:
-        raise StageError("mosquitto is not installed: apt-get install mosquitto")
-    process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """A `Broker` that runs. Yields (port, process id)."""
+    broker = Broker(directory, extra)
     try:
-        _wait_port(port, process)
-        yield port, process.pid
+        broker.start()
+        yield broker.port, broker.pid
     finally:
-        process.kill()
-        process.wait()
+        broker.kill()
 
 
 def _wait_port(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -134,12 +157,16 @@ def set_up_gateway(directory: Path, keys: Keys, nodes_port: int, city_port: int,
     return config
 
 
-@contextlib.contextmanager
-def gateway(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+def start_gateway(config: Path) -> subprocess.Popen[bytes]:
     with (config.parent / "gateway.log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "startcity", "gateway", "run", "--config", str(config)], stdout=log, stderr=log
         )
+
+
+@contextlib.contextmanager
+def gateway(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = start_gateway(config)
     try:
         yield process
     finally:
@@ -152,17 +179,24 @@ def gateway(config: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class Part:
-    """A load or a sink: settings in, `ready`, a go, one JSON object out."""
+    """A load, a sink or a cable: settings in, `ready`, words in and out, one JSON object at the end. `with` ends it in any case."""
 
     def __init__(self, module: str, settings: dict[str, Any]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self._write(json.dumps(settings))
+        self.tell(json.dumps(settings))
 
-    def _write(self, text: str) -> None:
+    def __enter__(self) -> Part:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def tell(self, word: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(text + "\n")
+        self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
 
     def _read(self) -> str:
@@ -172,12 +206,15 @@ class Part:
             raise StageError(f"{self._process.args!r} ended with {self._process.wait()}")
         return line
 
+    def wait(self, word: str) -> None:
+        if (said := self._read().strip()) != word:
+            raise StageError(f"a part said {said[:200]!r} where {word!r} was expected")
+
     def wait_ready(self) -> None:
-        if self._read().strip() != "ready":
-            raise StageError("a part did not get ready")
+        self.wait("ready")
 
     def go(self) -> None:
-        self._write("go")
+        self.tell("go")
 
     def outcome(self) -> dict[str, Any]:
         result = json.loads(self._read())
@@ -192,6 +229,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def pss_mib(pid: int) -> float:
+    """Memory of a process, its share of what it has in common with others."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise StageError("no Pss in smaps_rollup")
+
+
 def bytes_written(pid: int) -> int:
     """Bytes that a process has sent towards the disk (/proc/PID/io, write_bytes)."""
     for line in Path(f"/proc/{pid}/io").read_text().splitlines():
@@ -200,8 +245,10 @@ def bytes_written(pid: int) -> int:
     return 0
 
 
-def wait_gateway(config: Path, process: subprocess.Popen[bytes], timeout_s: float = 20) -> None:
-    """Return when the gateway says that it runs, both brokers connected.
+def wait_gateway(
+    config: Path, process: subprocess.Popen[bytes], timeout_s: float = 20, *, without_city: bool = False
+) -> None:
+    """Return when the gateway says that it runs, both brokers connected (or the nodes' only).
 
     Raises:
         StageError: it ended, or did not say so in time.
@@ -216,7 +263,7 @@ def wait_gateway(config: Path, process: subprocess.Popen[bytes], timeout_s: floa
             if (
                 said["pid"] == process.pid
                 and said["nodes_broker"]["is_connected"]
-                and said["city_broker"]["is_connected"]
+                and (without_city or said["city_broker"]["is_connected"])
             ):
                 return
         time.sleep(0.05)

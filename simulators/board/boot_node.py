@@ -129,7 +129,7 @@ def _look_at_pins():
             power.woken_by = 3
 
 
-def sleep(sleep_ms, directory, device, hardware):
+def sleep(sleep_ms, directory, hardware, unmount, mount_again):
     """Deep sleep, from the end of one run of the firmware to the beginning of the next."""
     machine.simulated_power_down()
     network.simulated_power_down()
@@ -137,8 +137,7 @@ def sleep(sleep_ms, directory, device, hardware):
         if name not in power.builtin_modules:
             del sys.modules[name]
     asyncio.new_event_loop()
-    os.chdir("/")
-    uos.umount("/flash")
+    unmount()
     gc.collect()
     print("sleep %d ms" % sleep_ms)
     drift_ppm = hardware.get("rtc_drift_ppm", 0)
@@ -148,7 +147,12 @@ def sleep(sleep_ms, directory, device, hardware):
     _look_at_pins()
     # The timer counts by the slow clock, too: one that is fast wakes the board early.
     deadline_us = began_us + sleep_ms * 1000 * 1_000_000 // (1_000_000 + drift_ppm) if sleep_ms else None
-    simclock.sleep(deadline_us, lambda: power.woken_by is not None)
+    while True:
+        try:
+            simclock.sleep(deadline_us, lambda: power.woken_by is not None)
+            break
+        except KeyboardInterrupt:
+            pass  # a board that sleeps does not hear its console
     power.is_asleep = False
     simclock.rtc_offset_us -= (simclock.now_us - began_us) * drift_ppm // 1_000_000
     power.cause = power.DEEPSLEEP_RESET
@@ -165,7 +169,26 @@ def sleep(sleep_ms, directory, device, hardware):
     power.awake_since_us = simclock.now_us + hardware.get("boot_ms", _BOOT_MS) * 1000
     simclock.wait(power.awake_since_us)
     print("rst:0x5 (DEEPSLEEP_RESET) wake reason %d" % power.wake_reason)
-    _mount(device)
+    mount_again()
+
+
+def power_on(directory, hardware, mac, profile):
+    """All but the flash: what the last run has left, the address (12 hex digits), the world, the chips. Returns the chips by name."""
+    power.restore(directory)
+    if not hardware.get("mem_backup", True):
+        del machine.mem_backup
+    if power.rtc_set_us is not None:
+        simclock.rtc_offset_us = power.rtc_set_us
+    power.awake_since_us = simclock.now_us
+    machine.set_unique_id(bytes.fromhex(mac))
+    world.connect(os.getenv("STARTCITY_SIM"), mac, profile)
+    parts = hardware["chips"] if "chips" in hardware else wiring.of_profile(profile)
+    return wiring.solder(parts, hardware.get("seed", int(mac[-6:], 16)))
+
+
+def _unmount():
+    os.chdir("/")
+    uos.umount("/flash")
 
 
 def main():
@@ -174,21 +197,12 @@ def main():
     sys.path[:] = [_absolute(_here), _absolute(_here) + "/../sensors", firmware, ".frozen"]
     hardware = _read_json(directory + "/hardware.json", {})
     simclock.skip(int(_read_json(directory + "/skipped_ms", 0)) * 1000)
-    power.restore(directory)
-    if not hardware.get("mem_backup", True):
-        del machine.mem_backup
-    if power.rtc_set_us is not None:
-        simclock.rtc_offset_us = power.rtc_set_us
-    power.awake_since_us = simclock.now_us
     try:
         config = _read_json(directory + "/files/config.json", {})
     except ValueError:
         config = {}  # the firmware is to say so
     mac = hardware.get("mac") or config.get("node") or "240ac4000001"
-    machine.set_unique_id(bytes.fromhex(mac))
-    world.connect(os.getenv("STARTCITY_SIM"), mac, config.get("profile", ""))
-    parts = hardware["chips"] if "chips" in hardware else wiring.of_profile(config.get("profile", ""))
-    chips = wiring.solder(parts, hardware.get("seed", int(mac[-6:], 16)))
+    chips = power_on(directory, hardware, mac, config.get("profile", ""))
     device = mount(directory, hardware)
     # Tests and figures read these; firmware has no business with them.
     machine.simulated_chips = chips
@@ -202,7 +216,7 @@ def main():
             return
         except power.DeepSleep as end:
             sleep_ms = end.args[0]
-        sleep(sleep_ms, directory, device, hardware)
+        sleep(sleep_ms, directory, hardware, _unmount, lambda: _mount(device))
 
 
 if __name__ == "__main__":

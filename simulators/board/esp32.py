@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""`esp32`: non-volatile storage, the chip's temperature. NVS lives in `nvs.json` of the node's directory."""
+"""`esp32`: non-volatile storage, the chip's temperature. NVS lives in `nvs.json` of the node's directory, or in `storage`."""
 
 import json as _json
 
@@ -46,6 +46,7 @@ def wake_on_ext1(pins, level):
     _power.ext1 = ([_rtc_number(pin) for pin in pins], bool(level)) if pins else None
 
 
+storage = None  # for the simulation: an object with `load()` and `save(values)` that keeps them elsewhere
 _kept = None  # "namespace/key" -> int or list of bytes
 
 
@@ -53,7 +54,9 @@ def _load():
     global _kept
     if _kept is None:
         _kept = {}
-        if _power.directory is not None:
+        if storage is not None:
+            _kept = storage.load()
+        elif _power.directory is not None:
             try:
                 with open(_power.directory + "/nvs.json") as file:
                     _kept = _json.load(file)
@@ -106,7 +109,9 @@ class NVS:
     def commit(self):
         _clock.busy(3000)
         _power.nvs_commits += 1
-        if _power.directory is not None:
+        if storage is not None:
+            storage.save(_load())
+        elif _power.directory is not None:
             import os
 
             path = _power.directory + "/nvs.json"

@@ -163,27 +163,33 @@ def note_run(end, sleep_ms):
         file.write(json.dumps(line) + "\n")
 
 
+def keep(new_cause, sleep_ms=0):
+    """Leave for the next run why this one ends, and what RTC memory holds."""
+    global rtc_set_us
+    if directory is None:
+        return
+    import simclock
+
+    rtc_set_us = simclock.rtc_offset_us  # the board's own clock goes on over every reset but power-on
+    with open(directory + "/power.json", "w") as file:
+        json.dump(
+            {
+                "cause": new_cause,
+                "backup": binascii.hexlify(backup).decode(),
+                "rtc_length": rtc_length,
+                "rtc_set_us": rtc_set_us,
+                "sleep_ms": sleep_ms,
+            },
+            file,
+        )
+
+
 def restart(new_cause, sleep_ms=0):
     """Reset now; the board starts again after `sleep_ms`."""
-    global rtc_set_us
     if exit_hook is not None:
         return exit_hook(new_cause)
     note_run(new_cause, sleep_ms)
     if new_cause == DEEPSLEEP_RESET and can_sleep:
         raise DeepSleep(sleep_ms)
-    if directory is not None:
-        import simclock
-
-        rtc_set_us = simclock.rtc_offset_us  # the board's own clock goes on over every reset but power-on
-        with open(directory + "/power.json", "w") as file:
-            json.dump(
-                {
-                    "cause": new_cause,
-                    "backup": binascii.hexlify(backup).decode(),
-                    "rtc_length": rtc_length,
-                    "rtc_set_us": rtc_set_us,
-                    "sleep_ms": sleep_ms,
-                },
-                file,
-            )
+    keep(new_cause, sleep_ms)
     _die()

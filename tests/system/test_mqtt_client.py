@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,31 @@ async def test_a_lost_connection_ends_every_wait() -> None:
     assert not connection.is_open
     with pytest.raises(Unavailable, match="not connected"):
         await connection.publish("a", b"x")
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_broker_that_drops_us_again_and_again_costs_little_memory() -> None:
+    """Ended connections wait for the collector of cycles, which may not come for hours: each holds some kilobytes at most."""
+
+    async def drop(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(drop, "127.0.0.1", 0)
+    endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1], "us")
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                await open_connection(endpoint, lambda _: None)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert (after - before) / 20 < 50_000
     server.close()
     await server.wait_closed()
 

@@ -85,7 +85,7 @@ class Town:
 
     def register(self, generation: int) -> None:
         """As `startcity node import` does."""
-        with Registry.open(self.gateway.data / "registry.sqlite") as registry:
+        with Registry.open(self.gateway.data / "registry.sqlite", self.gateway.folder / "storage.key") as registry:
             root = derive_root(MASTER, generation)
             registry.add_node(NodeRecord(bytes.fromhex(NODE), "bench", generation, root))
 
