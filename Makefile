@@ -75,7 +75,7 @@ proof: $(READY) test-packages ## the long forms
 	$(BIN)/python -m tests.faults.campaign --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(READY) test-packages ## figures against a mosquitto bridge, one JSON line each
+bench: $(READY) test-packages ## figures against mosquitto bridges and SQLite, one JSON line each, 10 minutes
 	$(BIN)/python -m bench
 
 .PHONY: docs

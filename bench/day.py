@@ -180,7 +180,7 @@ class _Gateway:
 
 
 def measure(directory: Path) -> dict[str, float]:
-    """One day. `syncs` are those of files and directories, and the kernel's own writing back of receipts."""
+    """One day. Syncs are those of files and directories; the kernel's own writing back of receipts stands beside them."""
     directory.mkdir(parents=True)
     chance = random.Random(SEED)
     gateway = _Gateway(directory / "journal")
@@ -207,8 +207,8 @@ def measure(directory: Path) -> dict[str, float]:
     shutil.rmtree(directory)
     assert budget.life_days is not None
     return {
-        "syncs": written.flushes,
         "syncs_of_batches": counters.syncs,
+        "syncs_and_receipts_written_back": written.flushes,
         "frames": frames,
         "readings": readings,
         "alarms": by_alarm,
@@ -225,6 +225,6 @@ def measure(directory: Path) -> dict[str, float]:
 def run(directory: Path) -> list[Figure]:
     own = measure(directory)
     return [
-        Figure("day", "syncs/day", own.pop("syncs"), own["frames"], "a store that syncs each message (arithmetic)", "less",
+        Figure("day", "syncs/day", own["syncs_of_batches"], own["frames"], "a store that syncs each message (arithmetic)", "less",
                "<= 10,000", dict(own))
     ]  # fmt: skip

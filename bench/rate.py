@@ -54,6 +54,7 @@ def ours(directory: Path, messages: int, pace: int = 0) -> dict[str, Any]:
                 "batches": city["batches"],
                 "bytes_up_per_reading": city["packet_bytes"] / max(1, city["readings"]),
                 "bytes_disk_per_reading": (stage.bytes_written(process.pid) - written_before) / readings,
+                "gateway_mib_pss": round(stage.pss_mib(process.pid), 1),
                 "gateway_cpu_s": round(stage.cpu_seconds(process.pid) - cpu_before, 2),
                 "broker_cpu_s": round(stage.cpu_seconds(nodes_pid) - broker_before, 2),
                 "load_cpu_make_s": nodes["cpu_make_s"],

@@ -144,7 +144,7 @@ def set_up_gateway(directory: Path, keys: Keys, nodes_port: int, city_port: int,
     data = directory / "data"
     data.mkdir(parents=True)
     keys.write(directory)
-    with contextlib.closing(Registry.open(data / "registry.sqlite")) as registry:
+    with contextlib.closing(Registry.open(data / "registry.sqlite", directory / "storage.key")) as registry:
         for device in make_devices(devices, SEED):
             registry.add_node(NodeRecord(device.node_id, "bench-city", 0, device.root, "", ""))
     config = directory / "gateway.toml"

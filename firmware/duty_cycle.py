@@ -451,11 +451,12 @@ def resume() -> bool:
     memory.is_asleep = False
     # Whatever happens now, no later start takes this for an orderly sleep.
     kept_over_reset.write_area("sleep", memory.pack())
+    from node_io import nvs
+
     try:
         with open("config.good" if memory.is_fallback else "config.json") as file:
             config = json.load(file)
-        with open("key.bin", "rb") as file:
-            master = file.read()
+        master = nvs.master()
     except (OSError, ValueError, RuntimeError):
         return False  # a boot explains what is wrong
     if not config.get("sleeps"):

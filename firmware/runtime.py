@@ -18,7 +18,6 @@ from micropython import const
 
 from node_core import cbor
 from node_core.backlog import LANES, TREND
-from node_core.down import Opener
 from node_core.keys import derive_root
 from node_core.node_time import FirstSent, NodeTime
 from node_core.retry import wait_ms
@@ -39,6 +38,7 @@ _LOST_PAUSE_MS = const(60_000)
 _COLLECT_MS = const(30_000)
 _SETTLE_MS = const(60_000)
 _CALL_MS = const(10_000)
+_STAY_MS = const(10_000)
 _MISTAKES_MAX = const(5)
 _WEAK_DBM = const(8)
 
@@ -72,6 +72,8 @@ class Node:
         self.time = NodeTime()
         self.clock.city_ms = self._city_ms
         self._first_sent = FirstSent()
+        self._down_keys: list = []
+        self._heard_ms = -_STAY_MS
         self._broken: dict = {}
         self._reported_faults = ""
         self._starts: dict = {}
@@ -85,8 +87,7 @@ class Node:
             lambda text: say("net", text),
             _WEAK_DBM if situation["weak"] else None,
         )
-        root = derive_root(master, self.generation)
-        self._opener = Opener(root, self.node_id)
+        self._root = root = derive_root(master, self.generation)
         waits_s = borrowed.call("node_core.configuration", "first_waits_s", self._measurements)
         store = FlashStore("queue", borrowed.call("node_io.start", "segments_max", config), waits_s)
         self.outbox = Outbox(root, self.node_id, store, self)
@@ -137,7 +138,8 @@ class Node:
     def use_root(self, root: bytes, generation: int) -> None:
         """Move to another key generation, which is stored already. Frames that wait keep the key of their day."""
         self.generation = generation
-        self._opener = Opener(root, self.node_id)
+        self._root = root
+        self._down_keys = []
         self.outbox.use_root(root)
         say("key", "generation %d" % generation)
 
@@ -290,41 +292,9 @@ class Node:
     # Answers
 
     def _hear(self, payload: bytes) -> None:
-        now_ms = self.clock.now_ms()
-        try:
-            down = self._opener.open(payload, self.outbox.is_our_epoch)
-        except cbor.WireError as error:
-            is_newer = error.args[0] == "FrameTag" and now_ms >= self._proof_again_ms
-            if not is_newer or not borrowed.call("node_io.seldom", "hear_newer", self, payload, now_ms):
-                self.counters["refused"] += 1
-                if self._is_debug:
-                    say("net", "a down frame is refused: %s" % error.args[0])
-            return
-        self.counters["down"] += 1
-        self.outbox.acknowledge(down.epoch, down.acknowledged)
-        if self._starts.get(down.gateway_id) != down.start:
-            # It has just started, or we have: what was sent before may have met nobody.
-            self.outbox.hurry_all(now_ms // 1000)
-        self._starts[down.gateway_id] = down.start
-        self._wake.set()
-        sent_ms = self._first_sent.sent_ms(down.epoch, down.answered, now_ms)
-        if sent_ms is None:
-            return  # it may have been held back: only the acknowledgement counts
-        if down.city_time is not None:
-            self._learn_time(sent_ms, now_ms, down.city_time)
-        for command in down.commands:
-            self._obey(down.gateway_id, command, self.generation)
-
-    def _learn_time(self, sent_ms: int, now_ms: int, city_time: list) -> None:
-        anchor = self.time.learn(sent_ms, now_ms, city_time[0], city_time[1])
-        if anchor is not None:
-            say("time", "city time known to %d ms" % self.time.bound_ms(now_ms))
-            self.report([("anchor", cbor.encode([self.outbox.numbers.boot] + anchor))])
-
-    def _obey(self, gateway_id: str, command: list, proven: int) -> None:
-        """`proven` is the key generation under which the command came."""
-        if command[0] != self.outbox.numbers.commands.get(gateway_id):  # that one was run, and its result is on its way
-            borrowed.call("node_io.commands", "obey", self, gateway_id, command, proven)
+        """What hears is borrowed; it stays while answers follow each other closely."""
+        before_ms, self._heard_ms = self._heard_ms, self.clock.now_ms()
+        borrowed.call("node_io.answer", "hear", self, payload, stays=self._heard_ms - before_ms < _STAY_MS)
 
     def report_result(self, gateway_id: str, command_id: int, result: int) -> None:
         """What became of a command (docs/wire.md section 4)."""
@@ -376,6 +346,8 @@ class Node:
             if now_ms - collected_ms >= _COLLECT_MS:
                 collected_ms = now_ms
                 gc.collect()
+            if now_ms - self._heard_ms >= _STAY_MS:
+                borrowed.sweep()
             if slept != self.clock.slept_count:
                 slept = self.clock.slept_count
                 self.watchdog.progress("app", now_ms)

@@ -26,6 +26,7 @@ from typing import Any
 
 from device_profiles import load_profiles
 from gateway_agent.admit.admission import Admission
+from gateway_agent.admit.intake import FRAMES_MAX as INTAKE_FRAMES_MAX
 from gateway_agent.admit.intake import Intake
 from gateway_agent.admit.keyring import Keyring
 from gateway_agent.admit.profile_check import ProfileCheck
@@ -51,6 +52,7 @@ from gateway_agent.operate import report
 from gateway_agent.operate.housekeeping import Housekeeping, feed_watchdog
 from gateway_agent.operate.identity import Generations, Identity
 from gateway_agent.operate.key_files import KeyFiles
+from gateway_agent.operate.label_end import LABEL_GENERATION, LabelEnds
 from gateway_agent.operate.moved_file import read_moved
 from gateway_agent.operate.status import StatusFile
 from gateway_agent.registry import open_registry
@@ -125,6 +127,15 @@ class Gateway:
         )
         self.keyring = Keyring(retirement=self.retirement)
         self.generations = Generations(data, self.keyring, self.retirement)
+        self.label_ends = LabelEnds(
+            data,
+            self.received,
+            self.synced,
+            self.keyring.generation_of,
+            lambda: self.retirement.moved,
+            self.retirement.is_over,
+            clock.monotonic_ms,
+        )
         for table in (self.received, self.synced):
             table.load(journal.recovery.received)
         check = ProfileCheck(profiles, decode_waveform)
@@ -143,6 +154,8 @@ class Gateway:
         nonces = DownNonces(secrets.token_bytes)
         root_of, roots_of = self.keyring.answer_root, self.keyring.roots_of
         self.answering = Answering(self.id, clock, self.commands, nonces, root_of, roots_of, self.send_down, counters)
+        self.telling: asyncio.Task[None] | None = None
+        self.is_stopping = False
         self.greeter = Greeter(self.synced, self.is_awake, nonces, self.answering.greet, clock.sleep_ms)
         # 5 uplink
         listeners = {"command": self.take_city_command, "resend": self.take_resend}
@@ -200,6 +213,7 @@ class Gateway:
             [
                 lambda: self.generations.look(threads.read),
                 lambda: self.identity.look(self.rotate_key, threads.read),
+                self.end_labels,
             ],
         )
         self.housekeeping.look_at_registry()
@@ -229,22 +243,49 @@ class Gateway:
                 is_sleeping=key.profile_id in self.sleeping_profiles,
                 has_command=has_command,
             )
-        self.answering.send(self.acknowledgements.take_answers())
-        if self.waiting_share() > 1:
-            self.link.pause()
+        self.answering.send(self.acknowledgements.take_answers(now_ms))
+        self.balance()
 
     def on_synced(self, sealed: list[SealedBatch]) -> None:
         """Batches are on the disk: now, and not before, nodes may forget them and the city may have them."""
         self.acknowledgements.note_synced(received for batch in sealed for received in batch.received)
-        self.answering.send(self.acknowledgements.take_answers())
+        for batch in sealed:
+            if batch.lane is Lane.ALARM:
+                self.pump.offer(batch.lane, batch)
         for lane in {batch.lane for batch in sealed}:
             self.pump.note_appended(lane)
-        if self.waiting_share() < 0.5:
+        self.tell_synced()
+        self.balance()
+
+    def tell_synced(self) -> None:
+        """The answers that are due; under load the rest follow together a little later."""
+        self.answering.send(self.acknowledgements.take_answers(self.clock.monotonic_ms()))
+        wait_ms = self.acknowledgements.news_wait_ms(self.clock.monotonic_ms())
+        if wait_ms is not None and self.telling is None:
+            self.telling = asyncio.create_task(self.tell_synced_later(wait_ms))
+
+    async def tell_synced_later(self, wait_ms: int) -> None:
+        await self.clock.sleep_ms(wait_ms)
+        self.telling = None
+        self.tell_synced()
+
+    def balance(self) -> None:
+        """Leave frames with the nodes' broker while there is no room for more."""
+        if self.is_stopping:
+            return
+        share = self.waiting_share()
+        if share > 1:
+            self.link.pause()
+        elif share < 0.5:
             self.link.resume()
 
     def waiting_share(self) -> float:
         frames = self.lanes.frames_count + self.committer.frames_in_work
-        return max(frames / FRAMES_WAITING_MAX, self.lanes.bytes_count / PACK_BYTES_WAITING_MAX)
+        return max(
+            frames / FRAMES_WAITING_MAX,
+            self.lanes.bytes_count / PACK_BYTES_WAITING_MAX,
+            self.intake.frames_count / INTAKE_FRAMES_MAX,
+        )
 
     async def read_after(self, lane: Lane, position: Position, batches: int, size_bytes: int) -> list[StoredBatch]:
         return await self.threads.read(lambda: self.journal.read_after(lane, *position, batches, size_bytes))
@@ -295,6 +336,12 @@ class Gateway:
         assert generation is not None  # checked with the command
         records, waiting, ask = self.registry.nodes(), len(self.commands), self.requests.ask
         return await self.threads.read(lambda: self.generations.move(records, generation, waiting, ask))
+
+    async def end_labels(self) -> None:
+        for node_id in self.label_ends.due(await self.threads.read(self.label_ends.requests)):
+            if self.registry.remove_generation(node_id, LABEL_GENERATION):
+                self.keyring.replace_nodes(self.registry.nodes())
+            self.label_ends.forget(node_id)
 
     async def tell_status(self, _argument: int | None) -> str:
         return json.dumps(self.status(False))
@@ -360,11 +407,13 @@ class Gateway:
     async def finish(self) -> None:
         """Take nothing more in; seal, sync and acknowledge what waits; give it to the city if it listens."""
         log.info("stopping: sealing what waits")
+        self.is_stopping = True
         self.link.pause()
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
                 await self.intake.drained()
                 await self.committer.flush()
+                self.answering.send(self.acknowledgements.take_answers())
         except TimeoutError:
             log.warning("stopping without what the journal does not take; the nodes still have it")
         try:

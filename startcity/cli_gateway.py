@@ -46,6 +46,11 @@ def group() -> None:
     "--collector-key", default="collector.pub.pem", show_default=True, help="The collector's public key (PEM)."
 )
 @click.option("--no-collector", is_flag=True, help="There is no collector: the promise ends at the city's broker.")
+@click.option(
+    "--vault-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The city vault's vault.pub: whose commissioning files this gateway takes. Else given to the first `node import`.",
+)
 def init(
     gateway_id: str,
     config: Path,
@@ -54,10 +59,13 @@ def init(
     city_broker: str,
     collector_key: str,
     no_collector: bool,
+    vault_key: Path | None,
 ) -> None:
-    """Make the signing key (mode 0600), its public half, the configuration and the data folders.
+    """Make the keys (mode 0600) with their public halves, the configuration and the data folders.
 
-    What is there is kept: a key is never overwritten, and a configuration that was edited stays as it is.
+    The keys: gateway.pem signs; commissioning.key opens the vault's files, its public half goes to the vault; storage.key seals
+    the nodes' roots in the registry. What is there is kept: a key is never overwritten, and a configuration that was edited stays as
+    it is.
 
     \b
     Examples:
@@ -69,6 +77,8 @@ def init(
 
     try:
         _init(gateway_id, config, data, _address(nodes_broker), _address(city_broker), collector_key, no_collector)
+        if vault_key is not None:
+            _trust(config, vault_key)
     except OSError as error:
         where = error.filename or config.parent
         raise ConfigError(
@@ -88,7 +98,10 @@ def _init(
 ) -> None:
     from gateway_agent.config import load_config, parse_config  # noqa: PLC0415
     from gateway_agent.errors import ConfigError  # noqa: PLC0415
+    from gateway_agent.model import GatewayId  # noqa: PLC0415
     from gateway_agent.registry import open_registry  # noqa: PLC0415
+    from tools.commissioning_key import make_commissioning_key  # noqa: PLC0415
+    from tools.commissioning_key import public_path_of as commissioning_public  # noqa: PLC0415
     from tools.gateway_files import gateway_toml, make_signing_key, public_path_of  # noqa: PLC0415
     from tools.secret_files import make_private_folder, write_public  # noqa: PLC0415
 
@@ -106,6 +119,7 @@ def _init(
     key_path = settings.beside(settings.gateway.key)
     config.parent.mkdir(parents=True, exist_ok=True)
     is_new_key = make_signing_key(key_path)
+    commissioning, is_new_commissioning = make_commissioning_key(settings.commissioning_key, GatewayId(gateway_id))
     make_private_folder(settings.data)
     make_private_folder(settings.data / "journal")
     open_registry(settings).close()
@@ -114,6 +128,10 @@ def _init(
         write_public(config, text.encode())
     click.echo(f"key            {key_path} ({'made' if is_new_key else 'kept'})")
     click.echo(f"public key     {public_path_of(key_path)} (give it to the collector)")
+    click.echo(f"commissioning  {settings.commissioning_key} ({'made' if is_new_commissioning else 'kept'})")
+    click.echo(f"public key     {commissioning_public(settings.commissioning_key)} (carry it to the vault)")
+    click.echo(f"fingerprint    {commissioning.fingerprint} (compare it there)")
+    click.echo(f"storage key    {settings.storage_key}")
     click.echo(f"configuration  {config} ({'made' if is_new_config else 'kept'})")
     click.echo(f"data           {settings.data}")
     if settings.city_broker.collector_key and not settings.beside(settings.city_broker.collector_key).exists():
@@ -178,6 +196,17 @@ def status(config: Path, as_json: bool, card_gb: float, card_cycles: int, card_b
 
 group.add_command(operator)
 group.add_command(rotate_key)
+
+
+def _trust(config: Path, vault_key: Path) -> None:
+    """Pin the vault's public keys: who runs `init` with the file has chosen it."""
+    from gateway_agent.config import load_config  # noqa: PLC0415
+    from startcity.node_import import trust_vault  # noqa: PLC0415
+    from tools.vault_keys import read_vault_public  # noqa: PLC0415
+
+    settings = load_config(config)
+    trust_vault(settings, vault_key, yes=True)
+    click.echo(f"vault          {settings.vault_key}, fingerprint {read_vault_public(settings.vault_key).fingerprint}")
 
 
 def _oldest_unreceipted_ms(journal: Path) -> dict[str, int | None]:

@@ -20,13 +20,13 @@ from gateway_agent.model import NodeId
 from gateway_agent.registry import NodeRecord, Registry, open_registry
 from gateway_agent.wire.keys import derive_root
 from startcity.node_command import command, latest_commands, parse_setting
+from startcity.node_import import import_
 from startcity.node_move import move
 from startcity.secrets_in import read_password
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
 from tools.node_files import Broker, Wifi, check_owner, node_config, read_master, write_node_files
 from tools.node_id import parse_node_id
-from tools.roots_file import read_roots
 from tools.vault import MASTER_BYTES, Vault
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -160,33 +160,6 @@ def add(
     )
 
 
-@group.command("import")
-@click.argument("file", type=_FILE)
-@click.option(
-    "--config", type=_FILE, required=True, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP
-)
-@click.option("--replace", is_flag=True, help="The node has a new key: replace the one that the gateway knows.")
-@lang_option
-def import_(file: Path, config: Path, replace: bool) -> None:
-    """Register the nodes of a file that `startcity vault roots` has made.
-
-    \b
-    Examples:
-      startcity node import roots.json --config gateway.toml
-    """
-    gateway = load_config(config)
-    roots = read_roots(file)
-    for entry in roots.nodes:
-        _profile(entry.profile, gateway)
-        root = bytes.fromhex(entry.root)
-        _check_registered(gateway, NodeId(bytes.fromhex(entry.node)), roots.generation, root, replace)
-    for entry in roots.nodes:
-        node_id, root = NodeId(bytes.fromhex(entry.node)), bytes.fromhex(entry.root)
-        _register(gateway, node_id, entry.profile, roots.generation, root, entry.name, entry.place, replace)
-    click.echo(say("Nodes registered at {gateway}: {count}.", count=len(roots.nodes), gateway=gateway.gateway.id))
-    click.echo(say("Delete {file} now: it holds keys.", file=file))
-
-
 @group.command("list")
 @click.option(
     "--config", type=_FILE, required=True, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP
@@ -223,6 +196,7 @@ def list_(config: Path, as_json: bool) -> None:
     click.echo(say("Nodes: {count}.", count=len(nodes)), err=True)
 
 
+group.add_command(import_)
 group.add_command(command)
 group.add_command(move)
 

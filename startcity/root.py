@@ -32,7 +32,9 @@ WORDS: dict[str, Word] = {
     "journal": Word("startcity.cli_journal", "Look into a gateway's journal, and mend it."),
     "node": Word("startcity.cli_node", "Prepare nodes, and list the nodes that a gateway knows."),
     "vault": Word("startcity.cli_vault", "Keep the nodes' masters, and hand roots to gateways."),
+    "flash": Word("startcity.cli_flash", "Make boards nodes of the city, at the bench."),
     "operator": Word("startcity.cli_operator", "Make the key of a person who may command gateways."),
+    "provision": Word("startcity.cli_provision", "Put a node into service, up to its first verified reading."),
     "profile": Word("startcity.cli_profile", "Check and read device profiles."),
     "collector": Word("startcity.cli_collector", "Receive, verify and keep what the gateways send."),
     "verify": Word("startcity.cli_verify", "Check a journal or an archive offline, with public keys only."),
@@ -110,5 +112,5 @@ def _exit_code_of(error: Exception) -> int | None:
     from gateway_agent.errors import ConfigError, Unavailable  # noqa: PLC0415
 
     if isinstance(error, ConfigError | ProfileError | SettingError):
-        return NEEDS_A_PERSON
+        return int(getattr(error, "exit_code", NEEDS_A_PERSON))
     return UNAVAILABLE if isinstance(error, Unavailable) else None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import rich_click as click
 
-from startcity import words_keys, words_operator
+from startcity import words_flash, words_keys, words_operator, words_provision
 
 LANGUAGES = ("it", "en")
 META_KEY = "startcity.language"
@@ -248,10 +248,6 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "On the board: copy both files beside main.py (docs/install-node-by-hand.md), then delete {folder}.",
         "Sulla scheda: copiare i due file accanto a main.py (docs/install-node-by-hand.md), poi cancellare {folder}.",
     ),
-    (
-        "Register the nodes of a file that `startcity vault roots` has made.",
-        "Registra i nodi di un file creato da `startcity vault roots`.",
-    ),
     ("Nodes registered at {gateway}: {count}.", "Nodi registrati presso {gateway}: {count}."),
     ("Delete {file} now: it holds keys.", "Cancellare ora {file}: contiene chiavi."),
     (
@@ -463,4 +459,4 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ("within {seconds} s", "entro {seconds} s"),
 )
 
-ITALIAN: Mapping[str, str] = dict((*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS))
+ITALIAN: Mapping[str, str] = dict((*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS, *words_provision.PAIRS, *words_flash.PAIRS))

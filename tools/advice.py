@@ -18,3 +18,12 @@ class Advice(ConfigError):
         super().__init__(template.format(**values))
         self.template = template
         self.values = values
+
+
+class NamedAdvice(Advice):
+    """A refusal that scripts tell from others: by its name, and by an exit code of its own."""
+
+    def __init__(self, name: str, exit_code: int, template: str, /, **values: object) -> None:
+        super().__init__(template, **values)
+        self.name = name
+        self.exit_code = exit_code

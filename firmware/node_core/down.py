@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Down frames (docs/wire.md section 4): what a gateway answers. Opened here, never made."""
 
-from node_core import cbor
+from node_core import cbor_reader
 from node_core.cbor import WireError
 from node_core.ccm import Ccm
-from node_core.cose import aad, check_kid, open_envelope
+from node_core.cose import aad
+from node_core.cose_reader import check_kid, open_envelope
 from node_core.keys import derive_down
 
 _KEYS_MAX = 4
@@ -29,12 +30,12 @@ class Down:
 
 
 class Opener:
-    """Opens down frames for one node. Keeps the keys of a few gateways and epochs."""
+    """Opens down frames for one node. Keeps the keys of a few gateways and epochs in `keys`, which may outlive it."""
 
-    def __init__(self, root: bytes, node_id: bytes) -> None:
+    def __init__(self, root: bytes, node_id: bytes, keys: list = None) -> None:
         self._root = root
         self._node_id = node_id
-        self._keys: list = []
+        self._keys = [] if keys is None else keys
 
     def open(self, data: bytes, is_our_epoch) -> Down:
         """`is_our_epoch(epoch)` says for which epochs a key is worth deriving. Raises: WireError."""
@@ -42,12 +43,12 @@ class Opener:
         iv = headers[5]
         if not isinstance(iv, bytes) or len(iv) != 13 or not isinstance(headers[10], bytes):
             raise WireError("CoseHeader")
-        gateway_id, answered = check_context(cbor.decode(headers[10]))
+        gateway_id, answered = check_context(cbor_reader.decode(headers[10]))
         kid = check_kid(headers[4])
         if kid[:6] != self._node_id or not is_our_epoch(kid[6:]):
             raise WireError("FrameTag")
         associated = aad(["sc-frame-1", 1, kid[:6], kid[6:], gateway_id, answered])
-        plaintext = cbor.decode(self._ccm(gateway_id, kid).open(iv, associated, ciphertext))
+        plaintext = cbor_reader.decode(self._ccm(gateway_id, kid).open(iv, associated, ciphertext))
         check_plaintext(plaintext)
         return Down(kid[6:], gateway_id, iv[:8], answered, plaintext)
 

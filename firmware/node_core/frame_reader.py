@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Reads node frames as a gateway does. The board does not load this: it is there to be held against the test vectors."""
 
-from node_core import cbor
+from node_core import cbor_reader
 from node_core.cbor import WireError
 from node_core.ccm import Ccm
-from node_core.cose import check_kid, open_envelope
+from node_core.cose_reader import check_kid, open_envelope
 from node_core.frame import nonce, partial_iv, up_aad
 from node_core.keys import derive_up
 from node_core.numbers import SEQUENCE_MAX
@@ -23,7 +23,7 @@ def open_frame(data, root: bytes) -> tuple:
         raise WireError("FramePartialIv")
     key, base_iv = derive_up(root, kid)
     plaintext = Ccm(key).open(nonce(base_iv, iv), up_aad(kid), ciphertext)
-    held, start = cbor.decode_from(plaintext, 0)
+    held, start = cbor_reader.decode_from(plaintext, 0)
     if isinstance(held, bool) or not isinstance(held, int) or not 0 <= held <= sequence:
         raise WireError("FrameFloor")
     return kid, sequence, sequence - held, plaintext[start:]

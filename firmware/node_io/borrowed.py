@@ -5,9 +5,11 @@
 import gc
 import sys
 
+_guests: list = []  # modules that `call` was told to let stay
 
-def call(module: str, function: str, *arguments):
-    """Import `module`, call its function, and let go of every module that only this call has loaded.
+
+def call(module: str, function: str, *arguments, stays: bool = False):
+    """Import `module`, call its function, and let go of every module that only this call has loaded: now, or where it `stays`, with `sweep`.
 
     Such a module must not define what others compare by identity (errors, classes), nor keep anything in its globals.
     """
@@ -15,15 +17,27 @@ def call(module: str, function: str, *arguments):
     try:
         return getattr(__import__(module, None, None, (function,)), function)(*arguments)
     finally:
-        for name in list(sys.modules):
-            if name not in before:
+        loaded = [name for name in sys.modules if name not in before]
+        if stays:
+            _guests.extend(loaded)
+        else:
+            for name in loaded:
                 forget(name)
+            gc.collect()
+
+
+def sweep() -> None:
+    """Let go of what has stayed."""
+    if _guests:
+        for name in _guests:
+            forget(name)
+        _guests.clear()
         gc.collect()
 
 
 def forget(name: str) -> None:
-    """Let go of one module."""
-    del sys.modules[name]
+    """Let go of one module, where it is there."""
+    sys.modules.pop(name, None)
     package, _, leaf = name.rpartition(".")
     if package in sys.modules and hasattr(sys.modules[package], leaf):
         delattr(sys.modules[package], leaf)

@@ -135,8 +135,7 @@ def _change_generation(node, argument, proven: int) -> int:
     if argument == node.generation:
         return DONE
     try:
-        with open("key.bin", "rb") as file:
-            root = derive_root(file.read(), argument)
+        root = derive_root(nvs.master(), argument)
     except OSError as error:
         node.fault("flash", "the key cannot be read: %s" % error)
         return NOT_NOW

@@ -13,7 +13,7 @@ import network
 
 from micropython import const
 
-from node_core import cbor
+from node_core import cbor, time_learning
 from node_core import duty as duties
 from node_core.backlog import ALARM
 from node_core.down import Opener
@@ -195,7 +195,7 @@ class Link:
         wake = self._wake
         if wake.memory.wants_anchor:
             wake.time.forget_reports()
-        anchor = wake.time.learn(sent_ms, now_ms, city_time[0], city_time[1])
+        anchor = time_learning.learn(wake.time, sent_ms, now_ms, city_time[0], city_time[1])
         if anchor is not None and wake.memory.wants_anchor:
             wake.say("time", "city time known to %d ms" % wake.time.bound_ms(now_ms))
             wake.report([("anchor", cbor.encode([wake.outbox.numbers.boot] + anchor + [SLEEP_DRIFT_PPM]))])

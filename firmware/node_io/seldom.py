@@ -59,5 +59,5 @@ def hear_newer(node, payload: bytes, now_ms: int) -> bool:
         return False
     for command in found[1].commands:
         if command[1:] == [6, found[0]]:
-            node._obey(found[1].gateway_id, command, found[0])
+            borrowed.call("node_io.answer", "obey", node, found[1].gateway_id, command, found[0])
     return True

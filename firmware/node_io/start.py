@@ -5,6 +5,7 @@
 At most two writes of non-volatile storage a boot (here and in settled.py), and one of a file while a configuration is on trial.
 """
 
+import binascii
 import os
 import time
 
@@ -41,12 +42,14 @@ def prepare():
     config, problems, fell_back = config_store.load(has_failed and boot_rules.is_safe(before))
     master = b""
     try:
-        with open("key.bin", "rb") as file:
-            master = file.read()
+        master = nvs.master()
         if len(master) != 16:
             problems.append("key.bin has %d bytes instead of 16: copy it again" % len(master))
     except OSError:
         problems.append("key.bin is missing: copy it onto the board, it lies beside config.json")
+    owner = binascii.hexlify(nvs.blob("id", 6)).decode()
+    if config is not None and owner and config.get("node", owner) != owner:
+        problems.append("config.json is of node %s, and the key is of %s: copy that one's" % (config["node"], owner))
     if config is None or problems:
         problems.append("nothing runs until this is put right; then press the reset button")
         for text in problems:
@@ -112,8 +115,7 @@ def report(node, situation: dict) -> None:
 def prove(data: bytes, generation: int, node_id: bytes, is_our_epoch):
     """As `newer_key.prove`, with the master that lies on flash."""
     try:
-        with open("key.bin", "rb") as file:
-            return newer_key.prove(data, file.read(), generation, node_id, is_our_epoch)
+        return newer_key.prove(data, nvs.master(), generation, node_id, is_our_epoch)
     except OSError:
         return None
 

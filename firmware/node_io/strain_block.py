@@ -1,7 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""What a strain node does once in a while: the statistics of an interval, an event's begin and end. Borrowed for it by apps/strain.py
-(node_io/borrowed.py)."""
+"""What a strain node does once in a while: the statistics of an interval, an event's begin and end. A part of apps/strain.py."""
 
 from node_core.strain_monitor import STARTED, STEP
 

@@ -3,7 +3,8 @@
 """Where frames wait for their turn in the event loop: a queue that is drained in slices.
 
 A link hands frames over one by one; a slice of them is worked on at a time, so that receipts, deadlines and keep-alives
-get their turn under full load. The queue is bounded by the link: it reads on only after what it read was handed over.
+get their turn under full load. A link may read faster than slices are worked on: whoever owns both looks at `frames_count`
+after each slice, and pauses the link above `FRAMES_MAX`. What one read of the link holds comes on top.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+FRAMES_MAX = 2_048
 SLICE_FRAMES = 64  # about a millisecond: an alarm passes the loop some eight times on its way
 
 
@@ -23,6 +25,10 @@ class Intake:
         self._frames: deque[bytes] = deque()
         self._is_scheduled = False
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def frames_count(self) -> int:
+        return len(self._frames)
 
     async def drained(self) -> None:
         """Done when no frame waits for its turn."""

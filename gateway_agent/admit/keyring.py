@@ -133,6 +133,11 @@ class Keyring:
         """The key of a kid that has authenticated lately."""
         return self._keys.get(kid)
 
+    def generation_of(self, kid: Kid) -> int | None:
+        """The key generation of a kid that has authenticated lately; None for another."""
+        key = self._keys.get(kid)
+        return None if key is None else key.generation
+
     def profile_of(self, node_id: bytes) -> str | None:
         """The profile id of a registered node."""
         known = self._roots.get(node_id)

@@ -65,7 +65,7 @@ class Retirement:
             return False
         if self._grace_ms <= 0 or not self._is_known_epoch(kid):
             return True
-        return self._is_over(known)
+        return self.is_over(known)
 
     def look(self) -> list[bytes]:
         """Begin what waited for a clock. The nodes whose grace is over: what was derived from their old roots can go."""
@@ -76,7 +76,7 @@ class Retirement:
             if known.at_ms is None:
                 self.moved[node_id] = known._replace(at_ms=wall_ms)
                 self.is_changed = True
-        return [node_id for node_id, known in self.moved.items() if self._is_over(known)]
+        return [node_id for node_id, known in self.moved.items() if self.is_over(known)]
 
     def keep(self, node_ids: Mapping[bytes, object]) -> None:
         """Forget the nodes that the registry has not (any more)."""
@@ -85,6 +85,7 @@ class Retirement:
             del self.moved[node_id]
             self.is_changed = True
 
-    def _is_over(self, known: Moved) -> bool:
+    def is_over(self, known: Moved) -> bool:
+        """Whether the grace of what is older than this generation has ended."""
         wall_ms = self._wall_ms()
         return wall_ms is not None and known.at_ms is not None and wall_ms - known.at_ms >= self._grace_ms

@@ -16,6 +16,9 @@ whole synced ranges that hold the news, not the news alone: one that was lost is
 4. it repeats a frame that is synced: the acknowledgement was lost;
 5. it sleeps: it listens for a moment only, and learns what is synced so far.
 
+Under load each sync holds frames of almost every node: where it concerns 32 nodes or more, the answers after syncs go out each
+200 ms at most, one a node for all syncs of that time.
+
 "At once" means the end of the present run of frames, so that a node that repeats twenty frames gets one answer.
 
 *Time* goes out only while the gateway's own clock is synchronised. The node itself sees whether the answer was
@@ -33,6 +36,8 @@ RANGES_PER_DOWN_MAX = 8
 TIME_ANSWER_EACH_MS = 2_000
 TIME_REFRESH_MS = 3_600_000
 KIDS_MAX = 16_384
+MANY_NODES = 32
+TELL_MANY_EACH_MS = 200
 
 _SYNCHRONISED = 1
 
@@ -81,7 +86,8 @@ class Acknowledgements:
         self._at_once: dict[Kid, _Pending] = {}
         self._latest: dict[Kid, int] = {}  # the number that arrived last
         self._time_told_at_ms: dict[Kid, int] = {}
-        self._answers: list[Answer] = []
+        self._news: dict[Kid, list[tuple[int, int]]] = {}  # synced, and not yet told
+        self._told_at_ms = -TELL_MANY_EACH_MS
 
     def note_arrival(
         self,
@@ -126,23 +132,36 @@ class Acknowledgements:
         return pending
 
     def note_synced(self, received: Iterable[Received]) -> None:
-        """A sync has finished: these numbers are safe. One answer a node for all of them."""
-        news: dict[Kid, list[tuple[int, int]]] = {}
+        """A sync has finished: these numbers are safe."""
+        news = self._news
         for kid, floor, ranges in received:
             numbers = self._synced.of(kid)
             for low, high in ranges:
                 numbers.add_range(low, high)
             numbers.raise_floor(floor)
-            news.setdefault(kid, []).extend(ranges)
-        for kid, ranges_of_kid in news.items():
-            # Its highest new number is the best guess of what it sent last, where a restart made us forget.
-            answered = self._latest.get(kid, max(high for _, high in ranges_of_kid))
-            for chunk in _chunks(_covering(self._synced.of(kid).ranges, ranges_of_kid)):
-                self._answers.append(Answer(kid, answered, chunk, True))
+            if kid in news:
+                news[kid].extend(ranges)
+            else:
+                news[kid] = list(ranges)
 
-    def take_answers(self) -> list[Answer]:
-        """Everything to send now; empties the queue."""
-        answers, self._answers = self._answers, []
+    def news_wait_ms(self, now_ms: int) -> int | None:
+        """How long what is synced and not yet told has to wait; None where there is none."""
+        if not self._news:
+            return None
+        return 0 if len(self._news) < MANY_NODES else max(0, self._told_at_ms + TELL_MANY_EACH_MS - now_ms)
+
+    def take_answers(self, now_ms: int | None = None) -> list[Answer]:
+        """Everything to send now; without a time everything there is."""
+        answers: list[Answer] = []
+        if now_ms is None or self.news_wait_ms(now_ms) == 0:
+            news, self._news = self._news, {}
+            if now_ms is not None and len(news) >= MANY_NODES:
+                self._told_at_ms = now_ms
+            for kid, ranges_of_kid in news.items():
+                # Its highest new number is the best guess of what it sent last, where a restart made us forget.
+                answered = self._latest.get(kid, max(high for _, high in ranges_of_kid))
+                for chunk in _chunks(_covering(self._synced.of(kid).ranges, ranges_of_kid)):
+                    answers.append(Answer(kid, answered, chunk, True))
         pending_all, self._at_once = self._at_once, {}
         for kid, pending in pending_all.items():
             synced = self._synced.find(kid)

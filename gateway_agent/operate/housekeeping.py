@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway_agent.admit.keyring import Keyring
 from gateway_agent.control.command_desk import CommandDesk
-from gateway_agent.errors import Unavailable
+from gateway_agent.errors import ConfigError, Unavailable
 from gateway_agent.model import LaneHead
 from gateway_agent.operate.status import WRITTEN_EACH_MS, StatusFile
 from gateway_agent.ports import Clock
@@ -73,7 +73,7 @@ class Housekeeping:
                 if now_ms >= status_at_ms:
                     status_at_ms = now_ms + WRITTEN_EACH_MS
                     await self._threads.read(self.write_status)
-            except Unavailable as error:
+            except (ConfigError, Unavailable) as error:
                 self._counters["housekeeping_failures"] += 1
                 log.warning("%s", error)
             heads = self._heads()

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,24 +111,32 @@ class Registry:
         return cls(path, connection, key)
 
     def add_node(self, node: NodeRecord, *, replace_root: bool = False) -> None:
-        """Store `node`; profile, name and place of the same generation are overwritten.
+        """Store `node`. Raises: as `add_nodes`."""
+        self.add_nodes((node,), replace_root=replace_root)
+
+    def add_nodes(self, nodes: Iterable[NodeRecord], *, replace_root: bool = False) -> None:
+        """Store nodes, all or none; profile, name and place of the same generation are overwritten.
 
         Raises:
-            ConfigError: the node is there with another root, and `replace_root` is not set. A wrong root would
+            ConfigError: a node is there with another root, and `replace_root` is not set. A wrong root would
                 make everything the node sends unreadable, so this is never done by accident.
             Unavailable: the disk or its lock refuses.
         """
         with self._transaction() as connection:
-            known = connection.execute(
-                "SELECT sealed_root FROM node WHERE node_id = ? AND generation = ?", (node.node_id, node.generation)
-            ).fetchone()
-            kept = None if known is None or replace_root else self._open(node.node_id, node.generation, known[0])
-            if kept is not None and kept != node.root:
-                raise ConfigError(
-                    f"node {node.node_id.hex()} is registered with another key of generation {node.generation}: "
-                    "give its own key (the vault, or its key.bin), or say --replace if the node has a new one"
-                )
-            connection.execute(_INSERT, _row(self._key, node))
+            for node in nodes:
+                self._add(connection, node, replace_root)
+
+    def _add(self, connection: sqlite3.Connection, node: NodeRecord, replace_root: bool) -> None:
+        known = connection.execute(
+            "SELECT sealed_root FROM node WHERE node_id = ? AND generation = ?", (node.node_id, node.generation)
+        ).fetchone()
+        kept = None if known is None or replace_root else self._open(node.node_id, node.generation, known[0])
+        if kept is not None and kept != node.root:
+            raise ConfigError(
+                f"node {node.node_id.hex()} is registered with another key of generation {node.generation}: "
+                "give its own key (the vault, or its key.bin), or say --replace if the node has a new one"
+            )
+        connection.execute(_INSERT, _row(self._key, node))
 
     def remove_generation(self, node_id: bytes, generation: int) -> bool:
         """Forget a node's root of one generation; whether there was one. A node's last root stays: it would be unknown then.
@@ -168,7 +176,7 @@ class Registry:
         except InvalidTag as error:
             raise ConfigError(
                 f"{self._path}: the root of node {node_id.hex()}, generation {generation}, was changed or is damaged: restore "
-                "the registry from a backup, or bring the root from the vault again with --replace"
+                "the registry from a backup, or move it away and bring the nodes again from the vault"
             ) from error
 
     def version(self) -> int:

@@ -7,6 +7,7 @@ A copy of the data folder alone (a backup, a disk sent for repair) then holds no
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -107,9 +108,10 @@ def make_storage_key(path: Path) -> bool:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except PermissionError as error:
-        raise ConfigError(f"the storage key {path} cannot be made: {error.strerror}; run this as the folder's owner") from error
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            advice = "run `startcity gateway init` once as the folder's owner, it makes what is missing"
+            raise ConfigError(f"the storage key {path} cannot be made: {error.strerror}; {advice}") from error
         raise Unavailable(f"the storage key {path} cannot be made: {error.strerror}") from error
     return True
 

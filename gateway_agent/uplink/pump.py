@@ -88,6 +88,15 @@ class Pump:
         self._window.note_appended(lane)
         self._wake.set()
 
+    def offer(self, lane: Lane, stored: Stored) -> None:
+        """A batch that has just been synced. It leaves at once where it is its lane's next and the lane comes first; else it is
+        read from the journal in its turn."""
+        self._window.note_appended(lane)
+        is_next = self._window.cursor(lane) == Position(stored.instance, stored.number - 1)
+        if is_next and self._uplink.is_connected and self._uplink.can_take_more and self._window.next_lane() is lane:
+            self._idle.clear()
+            self._send(lane, Position(stored.instance, stored.number), stored.batch)
+
     def note_connected(self) -> None:
         """A new connection: start again behind the receipts."""
         self._connection += 1

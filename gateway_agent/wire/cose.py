@@ -35,6 +35,7 @@ class ContentType(IntEnum):
     RESEND = 65008
     MASTER = 65009
     COMMISSION = 65010
+    BUNDLE = 65011
 
     @property
     def word(self) -> str:

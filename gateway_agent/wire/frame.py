@@ -46,6 +46,9 @@ _PROTECTED_LABELS = frozenset({headers.ALGORITHM})
 _UNPROTECTED_LABELS = frozenset({headers.KID, headers.PARTIAL_IV})
 
 
+_new = tuple.__new__  # of a named tuple, without the call in between
+
+
 class SealedFrame(NamedTuple):
     """A frame as it came: who says to have sent it, and nothing proved yet."""
 
@@ -77,7 +80,7 @@ def parse_frame(data: bytes) -> SealedFrame:
         end = match.end()
         length = ciphertext_head[0] - 0x40 if len(ciphertext_head) == 1 else int.from_bytes(ciphertext_head[1:], "big")
         if end + length == len(data):
-            return SealedFrame(Kid(kid), int.from_bytes(partial_iv[1:], "big"), data[end:])
+            return _new(SealedFrame, (kid, int.from_bytes(partial_iv[1:], "big"), data[end:]))
     return _parse_slowly(data)
 
 
@@ -112,7 +115,7 @@ def open_frame(sealed: SealedFrame, up_key: UpKey) -> OpenedFrame:
         behind, start = cbor.decode_first(plaintext)
     if type(behind) is not int or not 0 <= behind <= sequence:
         raise WireError("FrameFloor", f"sequence {sequence}, sequence - floor {behind!r}")
-    return OpenedFrame(kid, sequence, sequence - behind, plaintext[start:])
+    return _new(OpenedFrame, (kid, sequence, sequence - behind, plaintext[start:]))
 
 
 def seal_frame(up_key: UpKey, sequence: int, floor: int, pack_bytes: bytes) -> bytes:

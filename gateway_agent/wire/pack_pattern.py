@@ -18,6 +18,7 @@ their length varies.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway_agent.model import Kind, Pack, Shape
@@ -30,6 +31,7 @@ RECORDS_MAX = 16
 # The first bytes of a pack up to the first letters of its first name: never a value.
 _KEY_BYTES = 6
 _PER_KEY_MAX = 16
+NUMBERS_KEPT = 8_192
 
 _BOOT_HEADS = (
     rb"[\x00-\x17]",
@@ -61,6 +63,8 @@ class _Pattern(NamedTuple):
     is_plain: bool  # no `t` in any record
 
 
+_new = tuple.__new__  # of a named tuple, without the call in between
+
 _patterns: dict[bytes, list[_Pattern]] = {}
 _count = 0
 
@@ -80,19 +84,15 @@ def match(pack_bytes: bytes) -> Pack | None:
 
 
 def _read(pattern: _Pattern, groups: tuple[bytes | None, ...]) -> Pack | None:
-    if pattern.is_plain:
-        if pattern.is_boot:
-            value, boot_raw, fraction, base, *rest = groups
-            boot = _number(boot_raw)
-        else:
-            value, fraction, base, *rest = groups
-            boot = None
-        time_ms = _time_ms(fraction, base)
-        if time_ms is None:
-            return None
-        values = (_number(value), *map(_number, rest))
-        return Pack(boot, time_ms, pattern.shape, pattern.zero_offsets, values)
-    return _read_with_t(pattern, groups)
+    _, shape, zero_offsets, is_boot, _, is_plain = pattern
+    if not is_plain:
+        return _read_with_t(pattern, groups)
+    at = 2 if is_boot else 1
+    time_ms = _time_ms(groups[at], groups[at + 1])
+    if time_ms is None:
+        return None
+    values = (_number(groups[0]), *map(_number, groups[at + 2 :]))
+    return _new(Pack, (_number(groups[1]) if is_boot else None, time_ms, shape, zero_offsets, values))
 
 
 def _read_with_t(pattern: _Pattern, groups: tuple[bytes | None, ...]) -> Pack | None:
@@ -119,8 +119,9 @@ def _read_with_t(pattern: _Pattern, groups: tuple[bytes | None, ...]) -> Pack | 
     return Pack(boot, first, pattern.shape, tuple(time_ms - first for time_ms in times), tuple(values))
 
 
+@lru_cache(NUMBERS_KEPT)
 def _number(raw: bytes | None) -> int:
-    """An integer's or boolean's value; the expression has proved its form."""
+    """An integer's or boolean's value; the expression has proved its form. Values move slowly: most were read before."""
     assert raw is not None
     first = raw[0]
     if len(raw) == 1:

@@ -232,11 +232,17 @@ class Loader:
             raise _Refused(_Failure.OUT_OF_RANGE)
 
     def _flash_begin(self, body: bytes) -> tuple[int, bytes]:
+        self._write = self._begin(body, is_packed=False)
+        return 0, b""
+
+    def _begin(self, body: bytes, *, is_packed: bool) -> _Write | None:
+        """Erase for a run of blocks; None for the empty one that tools begin before they end."""
         length, _, block_bytes, offset = _WORDS4.unpack_from(body)
+        if length and not 0 < block_bytes <= _BLOCK_BYTES_MAX:
+            raise _Refused(_Failure.INVALID)
         self._require(offset, length)
         self._flash.erase(offset, length)
-        self._write = _Write(offset, length, block_bytes, is_packed=False) if length else None
-        return 0, b""
+        return _Write(offset, length, block_bytes, is_packed=is_packed) if length else None
 
     def _flash_data(self, body: bytes) -> tuple[int, bytes]:
         number, data = self._block(body)
@@ -251,10 +257,7 @@ class Loader:
         return 0, b""
 
     def _packed_begin(self, body: bytes) -> tuple[int, bytes]:
-        length, _, block_bytes, offset = _WORDS4.unpack_from(body)
-        self._require(offset, length)
-        self._flash.erase(offset, length)
-        self._write = _Write(offset, length, block_bytes, is_packed=True)
+        self._write = self._begin(body, is_packed=True)
         return 0, b""
 
     def _packed_data(self, body: bytes) -> tuple[int, bytes]:

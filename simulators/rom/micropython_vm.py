@@ -112,7 +112,7 @@ class MicroPython:
             termios.NOFLSH
         )  # without meaning here: the virtual machine's prompt clears it, so it shows who reads
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
-        settings = {**self._settings, "raw": self._is_raw}
+        settings = {**self._settings, "raw": self._is_raw, "terminal": os.ttyname(slave)}
         try:
             process = await asyncio.create_subprocess_exec(
                 *interpreter(),

@@ -79,6 +79,10 @@ class Rfc2217Line:
         return f"rfc2217://127.0.0.1:{self._tcp_port}"
 
     async def open(self, events: LineEvents) -> None:
+        # Imported here: who uses pseudo-terminals only can do without pyserial.
+        from serial.rfc2217 import PortManager  # noqa: PLC0415
+
+        self._make_manager = PortManager
         self._events = events
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._tcp_port)
         self._tcp_port = self._server.sockets[0].getsockname()[1]
@@ -100,16 +104,13 @@ class Rfc2217Line:
             writer.write(b"".join(self._manager.escape(data)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Imported here: who uses pseudo-terminals only can do without pyserial.
-        from serial.rfc2217 import PortManager  # noqa: PLC0415
-
         assert self._events is not None
         if self._writer is not None:  # a port is open once
             writer.close()
             return
         self._writer = writer
         try:
-            manager: _PortManager = PortManager(_Signals(self._events), writer)
+            manager: _PortManager = self._make_manager(_Signals(self._events), writer)
             self._manager = manager
             self._events.line_opened()
             while data := await reader.read(1 << 16):

@@ -72,7 +72,8 @@ async def test_esptool_writes_and_verifies_and_the_board_starts_what_was_written
         assert "Hash of data verified" in await esptool(board.port, *loader, "write-flash", hex(offset), image)
         content = flash.read_bytes()
         assert content[offset : offset + image.stat().st_size] == image.read_bytes()
-        assert content.count(b"\xff", offset + image.stat().st_size) == len(content) - offset - image.stat().st_size
+        end = offset + image.stat().st_size
+        assert content[end:FILES_AT] == b"\xff" * (FILES_AT - end)  # behind it the board may have begun its file system
         assert await board.wait_for_line("Performing initial setup"), list(board.lines)
         assert await board.wait_for_line('Type "help()"')
         assert board.state == "application"
@@ -188,6 +189,26 @@ async def test_the_command_serves_a_board_until_it_is_ended(tmp_path: Path) -> N
     assert not link.is_symlink()
 
 
+async def test_a_board_that_is_killed_leaves_no_program_behind(tmp_path: Path) -> None:
+    """The virtual machine ends with the process that has started it, also in the middle of a program."""
+    flash = tmp_path / "flash.bin"
+    prepare(flash, files={"main.py": b"print('main runs')\nwhile True:\n    pass\n"})
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).with_name("startcity")), "sim", "board", "--console", "--flash", str(flash)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        while b"main runs" not in await process.stderr.readline():
+            pass
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+        await process.communicate()
+        while Path(f"/proc/{child}").exists():
+            await asyncio.sleep(0.01)
+
+
 async def test_a_wrong_fault_or_flash_is_refused_with_what_to_write(tmp_path: Path) -> None:
     """Exit code 2, and the names that exist."""
     (tmp_path / "short.bin").write_bytes(b"\xff" * 100)
@@ -195,3 +216,19 @@ async def test_a_wrong_fault_or_flash_is_refused_with_what_to_write(tmp_path: Pa
     assert fault.code == 2 and "lost-reply" in fault.text
     short = await run_tool("startcity", "sim", "board", "--flash", tmp_path / "short.bin")
     assert short.code == 2 and "100 bytes" in short.text
+
+
+@pytest.mark.proof
+async def test_a_busy_program_is_interrupted_every_time(tmp_path: Path) -> None:
+    """Thirty times into the raw prompt of a program that runs, and out again: no character is lost on the way, and no interrupt ends
+    the virtual machine."""
+    main = b"print('main runs')\nn = 0\nwhile True:\n    n += 1\n"
+    prepare(tmp_path / "flash.bin", files={"main.py": main})
+    async with VirtualBoard(tmp_path / "flash.bin", link=tmp_path / "tty") as board:
+        for turn in range(30):
+            assert await board.wait_for(lambda found, turn=turn: list(found.lines).count("main runs") == turn + 1)
+            assert f"turn {turn}\n" in (await mpremote(board.port, "resume", "exec", f"print('turn', {turn})")).replace(
+                "\r", ""
+            )
+            await mpremote(board.port, "resume", "reset")
+        assert board.history.count("application") == 31

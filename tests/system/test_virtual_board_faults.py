@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from simulators.rom import faults as named
 from simulators.rom.board import VirtualBoard
 from simulators.rom.faults import Faults
+from simulators.rom.stand_in import stand_in
 from tests.support.board_tools import Done, esptool, run_tool
 
 AT = 0x200000
@@ -20,11 +22,11 @@ IMAGE = os.urandom(4096)
 BLOCKS = 4  # of the ROM
 
 
-def make(folder: Path, fault: str) -> VirtualBoard:
+def make(folder: Path, fault: str, chip: str = "esp32", mac: str = "240ac4000001") -> VirtualBoard:
     faults = Faults()
-    named.apply(faults, fault, chip="esp32", size_mb=4)
+    named.apply(faults, fault, chip=chip, size_mb=4)
     (folder / "image.bin").write_bytes(IMAGE)
-    return VirtualBoard(folder / "flash.bin", link=folder / "tty", faults=faults)
+    return VirtualBoard(folder / "flash.bin", chip=chip, mac=mac, link=folder / "tty", faults=faults)
 
 
 async def write(board: VirtualBoard, *options: str) -> Done:
@@ -56,6 +58,7 @@ async def test_a_fault_that_passes(fault: str, code: int, text: str, tmp_path: P
         assert written(board)
 
 
+@pytest.mark.proof  # esptool waits six seconds
 async def test_the_port_vanishes_in_the_middle_and_comes_back(tmp_path: Path) -> None:
     """esptool waits some seconds for it and fails (with 1, its other code); the name is gone, half is written; plugged in again the
     board can be written."""
@@ -88,10 +91,10 @@ async def test_another_chip_answers(tmp_path: Path) -> None:
 
 async def test_a_slow_board_is_slow_and_right(tmp_path: Path) -> None:
     """Every answer is late: the time adds up, the content is the same."""
-    async with make(tmp_path, "slow:ms=30") as board:
+    async with make(tmp_path, "slow:ms=15") as board:
         before_s = time.monotonic()
         assert (await write(board, "--no-stub")).code == 0
-        assert time.monotonic() - before_s > 30 * 0.03  # a run has more than thirty commands
+        assert time.monotonic() - before_s > 30 * 0.015  # a run has more than thirty commands
         assert written(board)
 
 
@@ -108,3 +111,38 @@ async def test_a_silent_port_answers_nothing(tmp_path: Path) -> None:
     async with make(tmp_path, "silent") as board:
         done = await write(board, "--no-stub", "--connect-attempts", "1")
         assert done.code == 2 and "No serial data received" in done.text, done.text
+
+
+@pytest.mark.proof
+async def test_eight_boards_at_once_with_faults_on_three(tmp_path: Path) -> None:
+    """Three kinds of chips, one esptool each, all at the same time: the five good ones are written and start, the others fail each in its
+    own way, and all three are good after one more try."""
+    faults = {1: "lost-reply:after=2", 4: "wrong-md5", 6: "gone:after=1"}
+    chips = ("esp32", "esp32s3", "esp32c3")
+    boards = []
+    for number in range(8):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        chip = chips[number % 3]
+        board = make(folder, faults.get(number, "slow:ms=0"), chip, f"240ac40000{number:02x}")
+        (folder / "image.bin").write_bytes(stand_in(chip, version=f"board {number}"))
+        boards.append(board)
+
+    async def flash(board: VirtualBoard) -> int:
+        image = board.flash.with_name("image.bin")
+        at = hex(board.chip.bootloader_offset)
+        return (await run_tool("esptool", "--port", board.port, "--baud", "921600", "write-flash", at, image)).code
+
+    try:
+        await asyncio.gather(*(board.start() for board in boards))
+        codes = await asyncio.gather(*map(flash, boards))
+        assert [number for number, code in enumerate(codes) if code] == list(faults), codes
+        await boards[6].plug_in()
+        assert await asyncio.gather(*(flash(boards[number]) for number in faults)) == [0, 0, 0]
+        for board in boards:
+            assert await board.wait_for_line("Performing initial setup"), list(board.lines)
+            image = board.flash.with_name("image.bin").read_bytes()
+            at = board.chip.bootloader_offset
+            assert board.flash.read_bytes()[at : at + len(image)][:0x8000] == image[:0x8000]
+    finally:
+        await asyncio.gather(*(board.stop() for board in boards))

@@ -24,9 +24,12 @@ NODE = "240ac4112233"
 NVS_AT, NVS_BYTES = 0x9000, 0x6000
 
 
-async def test_the_application_boots_from_the_image_that_was_written_and_reports(tmp_path: Path) -> None:
+async def test_the_application_boots_from_the_image_that_was_written_and_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """esptool writes the stand-in, then NVS and file system; after its reset the node joins and is heard, and what it has stored
     itself (boots in NVS, its epoch in a file) is in the flash and outlives the next reset."""
+    monkeypatch.setenv("WHOLE_NAMES", "1")  # to shorten them takes longer than the rest of the test
     clock = SimulationClock(RATE)
     with Mosquitto(tmp_path / "broker") as broker:
         config = load_profiles()["climate-sht4x"].firmware_config({}) | {

@@ -38,8 +38,8 @@ def _folder(tmp_path: Path, profile: str, port: int) -> str:
     return str(folder)
 
 
-def _by_state(tmp_path: Path, profile: str, firmware: Path, *what: str) -> dict[str, int]:
-    """Bytes counted for an ESP32 in each state of heap_in_use.py."""
+def heap_in_use(tmp_path: Path, profile: str, firmware: Path, *what: str) -> str:
+    """What scripts/heap_in_use.py prints."""
     with Mosquitto(tmp_path / "broker") as broker:
         output = run_script(
             ROOT / "tests/vm/scripts/heap_in_use.py",
@@ -49,6 +49,12 @@ def _by_state(tmp_path: Path, profile: str, firmware: Path, *what: str) -> dict[
             timeout_s=100,
         )
     assert "net connected to the broker" in output and "fault app" not in output, output
+    return output
+
+
+def _by_state(tmp_path: Path, profile: str, firmware: Path, *what: str) -> dict[str, int]:
+    """Bytes counted for an ESP32 in each state of heap_in_use.py."""
+    output = heap_in_use(tmp_path, profile, firmware, *what)
     found = {row[2]: int(row[1]) // 2 for line in output.splitlines() if (row := line.split())[:1] == ["heap"]}
     print(profile, found)
     return found
@@ -58,7 +64,7 @@ def _by_state(tmp_path: Path, profile: str, firmware: Path, *what: str) -> dict[
 def short_path() -> Iterator[Path]:
     """The compiled firmware where its path is nearly as short as on a board: each module keeps its own in memory."""
     with tempfile.TemporaryDirectory(prefix="n", dir="/tmp") as folder:
-        yield compile_firmware(Path(folder))
+        yield compile_firmware(Path(folder) / "f")
 
 
 @pytest.mark.parametrize(

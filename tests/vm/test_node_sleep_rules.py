@@ -19,20 +19,20 @@ HEAP_BYTES = 8 << 20
 
 
 @pytest.mark.parametrize("kind", ["power", "reset"])
-def test_a_cut_at_every_write(kind: str, compiled_firmware: Path) -> None:
+def test_a_cut_at_every_write(kind: str, whole_names: Path) -> None:
     """Power that goes, or a watchdog that bites, at each single write of a sleeping node's life, the move to another key generation
     in it: no number is given twice, no epoch has two keys, and what was promised arrives, or is named as lost where RTC memory is gone."""
     output = run_script(
-        SCRIPTS / "sleep_power_cuts.py", str(compiled_firmware), kind, board=True, heap_bytes=HEAP_BYTES, timeout_s=110
+        SCRIPTS / "sleep_power_cuts.py", str(whole_names), kind, board=True, heap_bytes=HEAP_BYTES, timeout_s=110
     )
     words = output.splitlines()[-1].split()
     assert words[0] == "cuts" and int(words[1]) == int(words[3]) > 50, words
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_rule(rule: str, compiled_firmware: Path) -> None:
+def test_rule(rule: str, whole_names: Path) -> None:
     """Each rule is a function of sleep_rules.py whose name says what is pinned."""
     output = run_script(
-        SCRIPTS / "sleep_rules.py", str(compiled_firmware), rule, board=True, heap_bytes=HEAP_BYTES, timeout_s=110
+        SCRIPTS / "sleep_rules.py", str(whole_names), rule, board=True, heap_bytes=HEAP_BYTES, timeout_s=110
     )
     assert output.endswith("ok\n"), output[-2000:]

@@ -6,6 +6,7 @@
     chip, title, mac    "esp32", "ESP32", 12 hex digits
     vfs, nvs            [offset, bytes] in the image, or null
     profile, hardware   sensors soldered to the board: by a profile's name ("": as config.json on the board says), as in hardware.json
+    terminal            path of the terminal that this runs on
     raw                 whether the raw prompt follows, so that main.py is not run
 
 Then what the ESP32 port does: mount the file system at "/" (an erased one is made first), run boot.py and main.py, and leave the
@@ -138,6 +139,8 @@ def _leave():
 
 
 settings = json.loads(uos.getenv("STARTCITY_BOARD"))
+# The leader of a session that opens a terminal belongs to it: whoever has started the board may be killed, and this ends too.
+_terminal = open(settings["terminal"], "rb")
 state = settings["state"]
 hardware = settings["hardware"]
 vfs = flash_region.FlashRegion(settings["flash"], *settings["vfs"]) if settings["vfs"] else None

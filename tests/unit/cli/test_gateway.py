@@ -38,10 +38,22 @@ def test_init_makes_keys_configuration_and_folders(tmp_path: Path) -> None:
     assert load_pem_public_key((tmp_path / "gateway.pub.pem").read_bytes()) == private.public_key()
     modes = {
         name: mode_of(tmp_path / name)
-        for name in ("gateway.pem", "gateway.pub.pem", "gateway.toml", "data", "data/journal")
+        for name in (
+            "gateway.pem",
+            "gateway.pub.pem",
+            "gateway.toml",
+            "data",
+            "data/journal",
+            "commissioning.key",
+            "commissioning.pub",
+            "storage.key",
+        )
     }
     assert modes == {
         "gateway.pem": "0600",
+        "commissioning.key": "0600",
+        "commissioning.pub": "0644",
+        "storage.key": "0600",
         "gateway.pub.pem": "0644",
         "gateway.toml": "0644",
         "data": "0700",
@@ -66,7 +78,7 @@ def test_a_second_init_keeps_key_and_edited_configuration(gateway: Path) -> None
         text,
         public,
     )
-    assert output.count("(kept)") == 2
+    assert output.count("(kept)") == 3
 
 
 def test_the_private_key_is_not_shown(gateway: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from device_profiles import load_profiles
 from gateway_agent.config import load_config
-from gateway_agent.registry import NodeRecord, Registry
+from gateway_agent.registry import NodeRecord, open_registry
 from gateway_agent.wire.keys import derive_root
 from tests.support.command_line import mode_of, refuse, startcity, succeed
 

@@ -24,7 +24,12 @@ def test_a_vault_is_private_and_its_masters_are_random(vault: Path) -> None:
     """Folder 0700, files 0600, 16 bytes each and no two alike, nothing of them on the screen or in a repr."""
     output = "".join(succeed("vault", "add", f"aabbccddee{i:02x}", "--vault", vault, *ADD) for i in range(4))
     assert mode_of(vault) == "0700"
-    assert {path.name: mode_of(path) for path in vault.iterdir()} == {"vault.json": "0600", "vault.lock": "0600"}
+    assert {path.name: mode_of(path) for path in vault.iterdir()} == {
+        "vault.json": "0600",
+        "vault.lock": "0600",
+        "vault.key": "0600",
+        "vault.pub": "0644",
+    }
     found = masters(vault)
     assert len(set(found.values())) == 4
     assert {len(master) for master in found.values()} == {32}

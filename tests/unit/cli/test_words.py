@@ -13,7 +13,7 @@ import pytest
 import rich_click as click
 
 import startcity
-from startcity import cli_gateway, cli_journal, cli_node, cli_operator, cli_profile, cli_vault
+from startcity import cli_gateway, cli_journal, cli_node, cli_operator, cli_profile, cli_provision, cli_vault
 from startcity.root import WORDS, root
 from startcity.translated import help_parts
 from startcity.words import ITALIAN, language, say
@@ -24,10 +24,12 @@ SPOKEN_BY = (
     "cli_node.py",
     "cli_operator.py",
     "cli_profile.py",
+    "cli_provision.py",
     "cli_vault.py",
     "figures.py",
     "journal_page.py",
     "node_command.py",
+    "node_import.py",
     "node_move.py",
     "profile_page.py",
     "secrets_in.py",
@@ -35,7 +37,17 @@ SPOKEN_BY = (
     "translated.py",
 )
 # These keep text and values apart, and the root says them.
-SPOKEN_BY_THE_ROOT = ("tools/node_files.py", "tools/node_id.py", "tools/vault.py", "device_profiles/profile.py")
+SPOKEN_BY_THE_ROOT = (
+    "tools/node_files.py",
+    "tools/node_id.py",
+    "tools/vault.py",
+    "device_profiles/profile.py",
+    "tools/commissioning_file.py",
+    "tools/commissioning_key.py",
+    "tools/masters_file.py",
+    "tools/provision/state_file.py",
+    "tools/vault_keys.py",
+)
 
 
 def helps_of(command: click.Command) -> Iterator[str]:
@@ -75,7 +87,7 @@ def said_in(path: Path) -> Iterator[str]:
 def english_texts() -> set[str]:
     here = Path(startcity.__file__).parent
     groups = (cli_node.group, cli_operator.group, cli_profile.group, cli_vault.group, cli_journal.group)
-    commands = (root, *groups, cli_gateway.status)
+    commands = (root, *groups, cli_provision.provision, cli_gateway.status)
     texts = {text for command in commands for text in helps_of(command)}
     texts |= {word.short_help for word in WORDS.values()}
     files = [here / name for name in SPOKEN_BY] + [here.parent / name for name in SPOKEN_BY_THE_ROOT]

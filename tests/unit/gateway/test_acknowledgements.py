@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from gateway_agent.admit.received import NumberTable
 from gateway_agent.control.acknowledgements import (
+    MANY_NODES,
+    TELL_MANY_EACH_MS,
     TIME_ANSWER_EACH_MS,
     TIME_REFRESH_MS,
     Acknowledgements,
@@ -126,3 +128,25 @@ def test_nonces_are_never_the_same_within_a_start() -> None:
     nonces = DownNonces(lambda count: b"R" * count)
     assert nonces.next_iv() == b"RRRRRRRR\x00\x00\x00\x00\x01"
     assert nonces.next_iv() == b"RRRRRRRR\x00\x00\x00\x00\x02"
+
+
+def test_under_load_answers_after_syncs_are_gathered() -> None:
+    """Syncs that concern many nodes are answered each 200 ms at most, with everything synced meanwhile; few nodes at once."""
+    acks = Acknowledgements(NumberTable())
+    kids = [Kid(index.to_bytes(14, "big")) for index in range(MANY_NODES)]
+
+    def sync(low: int, high: int, count: int = MANY_NODES) -> None:
+        acks.note_synced([Received(kid, 0, ((low, high),)) for kid in kids[:count]])
+
+    sync(0, 4)
+    assert len(acks.take_answers(1_000)) == MANY_NODES
+    sync(5, 9)
+    assert acks.take_answers(1_010) == []
+    assert acks.news_wait_ms(1_010) == TELL_MANY_EACH_MS - 10
+    sync(10, 14)
+    assert acks.take_answers(1_000 + TELL_MANY_EACH_MS) == [Answer(kid, 14, ((0, 14),), True) for kid in kids]
+    assert acks.news_wait_ms(1_201) is None
+    sync(15, 19, MANY_NODES - 1)
+    assert len(acks.take_answers(1_202)) == MANY_NODES - 1
+    sync(20, 24)
+    assert len(acks.take_answers()) == MANY_NODES, "without a time, as at the end, everything goes out"

@@ -97,3 +97,37 @@ def test_a_paced_backlog_lets_an_alarm_pass_at_once() -> None:
         task.cancel()
 
     asyncio.run(scenario())
+
+
+def test_an_offered_batch_leaves_without_being_read_and_never_twice() -> None:
+    """The lane's next batch goes out from memory; one behind a hole, or offered while nothing is connected, is left to the journal."""
+    reads: list[Lane] = []
+    kept = [_Stored(b"i", 1, b"one"), _Stored(b"i", 2, b"two"), _Stored(b"i", 3, b"three")]
+
+    async def read_after(lane: Lane, position: Position, batches: int, size_bytes: int) -> Sequence[_Stored]:
+        reads.append(lane)
+        return [item for item in kept if item.number > position.number] if lane is Lane.ALARM else []
+
+    async def scenario() -> None:
+        broker = _Broker()
+        window = Window({lane: Position(b"i", 0) for lane in Lane}, 20)
+        for lane in Lane:
+            window.note_empty(lane)
+        pump = Pump(window, broker, read_after, 20, lambda: 0, asyncio.sleep)
+        pump.offer(Lane.ALARM, kept[0])
+        await asyncio.sleep(0)
+        assert (broker.sent, reads) == ([Lane.ALARM], [])
+        pump.offer(Lane.ALARM, kept[2])
+        broker.is_connected = False
+        pump.offer(Lane.ALARM, kept[1])
+        await asyncio.sleep(0)
+        assert broker.sent == [Lane.ALARM]
+        assert window.cursor(Lane.ALARM) == Position(b"i", 1)
+        broker.is_connected = True
+        task = asyncio.create_task(pump.run())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert broker.sent == [Lane.ALARM] * 3
+        task.cancel()
+
+    asyncio.run(scenario())

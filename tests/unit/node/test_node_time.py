@@ -15,6 +15,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 START_MS = 1_790_000_000_000
 node_time = firmware_module("node_core/node_time.py")
+time_learning = firmware_module("node_core/time_learning.py")
 
 
 class Board:
@@ -41,7 +42,7 @@ class Board:
         city = int(self.city + round_trip * way + error)
         self.city += round_trip
         self.node += round_trip
-        return self.time.learn(sent, int(self.node), city, self.gateway_bound_ms)
+        return time_learning.learn(self.time, sent, int(self.node), city, self.gateway_bound_ms)
 
     def error_ms(self) -> float:
         return abs(self.time.city_ms(int(self.node)) - self.city)

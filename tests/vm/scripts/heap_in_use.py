@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
 """Run the whole node, without the simulator's own memory, and print the heap that it keeps in each of its steady states:
-`heap_in_use.py FOLDER [all]`.
+`heap_in_use.py FOLDER [all|names]`.
 
 FOLDER holds config.json and key.bin; a broker listens where the configuration says. The board's modules are those of heap_board.py,
-sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 64-bit interpreter: once connected, or with `all`
+sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 64-bit interpreter and `modules NAME,NAME...`: once connected, or with `all`
 
     connected   the application has measured for some seconds
     command     after `identify` and `sample`
@@ -14,7 +14,8 @@ sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 
     settled     after the first minute's look and 15 minutes' diagnosis
 
 MicroPython keeps names (interned strings) in tables, each twice as large as the one before: one name too many costs a whole table, which is
-why a few more functions may show as kilobytes.
+why a few more functions may show as kilobytes. With `names` there is a table for all of them before the count begins, and the interpreter's
+own lines say how many names came.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ import json
 import os
 import sys
 
+import micropython
+
 import heap_board
 import heap_feeds
 
@@ -30,7 +33,9 @@ import heap_feeds
 asyncio.Event, asyncio.Lock, asyncio.open_connection, asyncio.wait_for  # noqa: B018
 
 SEGMENTS_FULL = 64
-wants_all = len(sys.argv) > 2
+wants_all = sys.argv[2:] == ["all"]
+if sys.argv[2:] == ["names"]:
+    heap_board.make_room_for_names()
 os.chdir(sys.argv[1])
 with open("config.json") as file:
     config = json.load(file)
@@ -39,6 +44,7 @@ names = [name for name in config["measurements"] if config["measurements"][name]
 del config
 gc.collect()
 base = gc.mem_alloc()
+before = list(sys.modules)
 
 import runtime
 
@@ -66,6 +72,10 @@ async def look(state):
         gc.collect()
         found.append(gc.mem_alloc() - base)
     print("heap", sorted(found)[2], state, segments())
+    board = "boards." + nodes[0].config["board"]  # an application may keep it, which sys.modules does not tell
+    loaded = [name for name in sys.modules if name not in before and name != board]
+    print("modules", ",".join(loaded + [board]))
+    micropython.qstr_info()
 
 
 async def fill(node):
@@ -87,13 +97,13 @@ async def watch():
     await look("connected")
     if not wants_all:
         sys.exit()
-    node._obey("00", [1, 1, None], 0)
-    node._obey("00", [2, 3, None], 0)
+    for command in ([1, 1, None], [2, 3, None]):
+        runtime.borrowed.call("node_io.answer", "obey", node, "00", command, 0)
     await look("command")
     await fill(node)
     await look("full")
     heap_board.WLAN.is_in_reach = False
-    node.mqtt._why = OSError(113)
+    node.mqtt.writer.close()
     await asyncio.sleep_ms(1000)
     await look("outage")
     heap_board.WLAN.is_in_reach = True
@@ -102,7 +112,6 @@ async def watch():
     await look("backlog")
     node.report_lost()
     runtime.borrowed.call("node_io.seldom", "diagnose", node, True)
-    node._report_faults()
     runtime.borrowed.call("node_io.settled", "look", node, 61_000)
     await look("settled")
     sys.exit()

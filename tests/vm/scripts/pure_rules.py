@@ -7,6 +7,7 @@ import sys
 from node_core import configuration, ranges, retry
 from node_core.backlog import ALARM, RECORD, TREND, Waiting, evictable
 from node_core.node_time import FirstSent, NodeTime
+from node_core.time_learning import learn
 from node_io import wall
 
 EPOCH = b"\x01\x02\x03\x04\x05\x06\x07\x08"
@@ -57,7 +58,7 @@ def only_a_prompt_answer_to_a_first_transmission_teaches_time():
 def an_anchor_lies_in_the_middle_and_its_bound_is_honest():
     city = NodeTime()
     assert not city.is_synchronised(0) and city.bound_ms(0) is None
-    anchor = city.learn(60_000, 60_041, 1_790_000_000_125, 20)
+    anchor = learn(city, 60_000, 60_041, 1_790_000_000_125, 20)
     assert anchor == [60_020, 1_790_000_000_125, 41], anchor
     assert city.city_ms(60_020) == 1_790_000_000_125
     assert city.bound_ms(60_020) == 21 + 20
@@ -68,22 +69,22 @@ def an_anchor_lies_in_the_middle_and_its_bound_is_honest():
 
 def a_worse_answer_is_not_taken_and_a_better_one_is():
     city = NodeTime()
-    assert city.learn(0, 1000, 1_000_000, 10) is not None
-    assert city.learn(2000, 3900, 1_002_950, 10) is None, "a longer round trip teaches nothing"
+    assert learn(city, 0, 1000, 1_000_000, 10) is not None
+    assert learn(city, 2000, 3900, 1_002_950, 10) is None, "a longer round trip teaches nothing"
     assert city.bound_ms(500) == 510
-    better = city.learn(5000, 5020, 1_004_530, 10)
+    better = learn(city, 5000, 5020, 1_004_530, 10)
     assert better == [5010, 1_004_530, 20]
-    assert city.learn(6000, 6019, 1_005_530, 10) is None, "hardly better: taken, but not worth a report"
-    assert city.learn(7000, 7900, 9_000_000, 10) is not None, "a contradiction is reported: a clock has been set"
+    assert learn(city, 6000, 6019, 1_005_530, 10) is None, "hardly better: taken, but not worth a report"
+    assert learn(city, 7000, 7900, 9_000_000, 10) is not None, "a contradiction is reported: a clock has been set"
     assert city.city_ms(7450) == 9_000_000
     city.forget_reports()
-    assert city.learn(8000, 8010, 9_000_555, 10) is not None, "a new epoch needs an anchor of its own"
+    assert learn(city, 8000, 8010, 9_000_555, 10) is not None, "a new epoch needs an anchor of its own"
 
 
 def integers_stay_exact_where_single_floats_would_not():
     city = NodeTime()
     base = 1_790_000_000_123
-    city.learn(5_000_000_000, 5_000_000_001, base, 0)
+    learn(city, 5_000_000_000, 5_000_000_001, base, 0)
     for step in (1, 999, 86_400_001):
         assert city.city_ms(5_000_000_000 + step) == base + step
 

@@ -24,7 +24,7 @@ simclock.configure("rate:0,epoch_ms:1790000000000")
 world.values["wifi"] = []
 sys.path.insert(0, sys.argv[1])
 
-from node_core import cbor, frame
+from node_core import cbor, cbor_reader, frame
 
 BASE = frame.Sealer
 CONFIG = {
@@ -84,7 +84,7 @@ class Life:
         self.told[key[0]] = max(floor, self.told.get(key[0], 0))
         for record in cbor.decode(pack):
             if record[0] == "lost":
-                pairs, _ = cbor.decode_from(record[8], 0)
+                pairs, _ = cbor_reader.decode_from(record[8], 0)
                 for first, last in pairs:
                     self.named.update([(key[0], number) for number in range(first, last + 1)])
 

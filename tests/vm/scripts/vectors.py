@@ -7,7 +7,7 @@ import json
 import struct
 import sys
 
-from node_core import cbor, ccm, cose, down, frame, frame_reader, keys, senml, senml_reader
+from node_core import cbor, ccm, cose, cose_reader, down, frame, frame_reader, keys, senml, senml_reader
 
 unhex = binascii.unhexlify
 KINDS = {0: "n", 1: "b", 2: "s", 3: "f", 4: "d"}
@@ -154,7 +154,7 @@ def check_envelope(item):
     assert cose.PROTECTED == unhex(item["protected"])
     assert cbor.encode(["Encrypt0", unhex(item["protected"]), unhex(item["external"])]) == unhex(item["structure"])
     raw = unhex(item["envelope"])
-    headers, ciphertext = cose.open_envelope(raw, (5,))
+    headers, ciphertext = cose_reader.open_envelope(raw, (5,))
     assert ccm.Ccm(unhex(item["key"])).open(headers[5], unhex(item["structure"]), ciphertext) == unhex(
         item["plaintext"]
     )

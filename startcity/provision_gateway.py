@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""A running gateway as the installer meets it: its journal, its receipts, its list of commands. Nothing of it is written here
+but requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gateway_agent.clock import make_clock
+from gateway_agent.config import Config
+from gateway_agent.control.command_files import ask, read_all
+from gateway_agent.errors import Unavailable, WireError
+from gateway_agent.model import Lane
+from gateway_agent.operate.journal_folder import JournalFolder
+from gateway_agent.operate.moved_file import read_moved
+from gateway_agent.operate.status import read_status
+from gateway_agent.operate.stored_batches import batches_between, latest_batches
+from gateway_agent.wire.keys import NODE_ID_BYTES
+from gateway_agent.wire.receipt import open_receipt
+from gateway_agent.wire.signer import load_public
+from tools.provision.checks import Seen
+
+NUMBER_MAX = (1 << 53) - 1
+Since = Mapping[str, tuple[str, int]]
+
+
+class Stored(NamedTuple):
+    """A reading of the node, and the batch that it lies in, signed and synced."""
+
+    seen: Seen
+    lane: Lane
+    instance: bytes
+    number: int
+
+
+class Proof(NamedTuple):
+    """The collector's signed word that it holds a batch."""
+
+    lane: str
+    instance: str
+    number: int
+    receipted: int
+    receipt_sha256: str
+
+
+class GatewaySide:
+    """Looks at one gateway's folders. Times are of the gateway's own clock."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises: ConfigError: the collector's key is missing."""
+        self._config = config
+        self._clock = make_clock(config.clock.trust)
+        city = config.city_broker
+        self._collector = load_public(config.beside(city.collector_key)) if city.delivery == "receipt" else None
+
+    @property
+    def has_collector(self) -> bool:
+        return self._collector is not None
+
+    def monotonic_s(self) -> float:
+        return self._clock.monotonic_ms() / 1_000
+
+    def wall_ms(self) -> int | None:
+        return self._clock.read().wall_ms
+
+    def status(self) -> dict[str, Any]:
+        """What the gateway said last. Raises: Unavailable: it does not run."""
+        found = read_status(self._config.data)
+        if not found["is_running"]:
+            raise Unavailable("the gateway does not run: start it, `startcity gateway status` says more")
+        return found
+
+    def heads(self) -> dict[str, tuple[str, int]]:
+        """By lane the last batch of the journal. Raises: ConfigError, Unavailable."""
+        folder = JournalFolder(self._config.data / "journal")
+        last = {lane.word: latest_batches(folder, lane, 1) for lane in Lane}
+        return {word: (found[-1].instance.hex(), found[-1].number) for word, found in last.items() if found}
+
+    def readings(self, node_id: bytes, since: Since) -> list[Stored]:
+        """The node's readings in batches behind `since`, lane by lane, each in its order. Raises: ConfigError, Unavailable."""
+        folder = JournalFolder(self._config.data / "journal")
+        found: list[Stored] = []
+        for lane in Lane:
+            segments = folder.segments(lane)
+            if not segments:
+                continue
+            instance, number = since.get(lane.word, ("", 0))
+            first = number + 1 if segments[-1].instance.hex() == instance else 1
+            for batch in batches_between(folder, lane, first, NUMBER_MAX):
+                for row in batch.body.frames if batch.body is not None else ():
+                    if row.kid[:NODE_ID_BYTES] != node_id:
+                        continue
+                    epoch, pack = bytes(row.kid[NODE_ID_BYTES:]), row.pack
+                    for field, offset_ms, value in zip(pack.shape, pack.offsets_ms, pack.values, strict=True):
+                        at_ms = None if pack.boot is not None else pack.time_ms + offset_ms
+                        seen = Seen(epoch, row.sequence, field.name, value, at_ms)
+                        found.append(Stored(seen, lane, batch.instance, batch.number))
+        return found
+
+    def proof(self, stored: Stored) -> Proof | None:
+        """The receipt that covers a batch, proved with the collector's key. None: there is none yet."""
+        folder = JournalFolder(self._config.data / "journal")
+        position = folder.receipts.positions.get((stored.lane, stored.instance))
+        if position is None or position.number < stored.number or self._collector is None:
+            return None
+        try:
+            receipt = open_receipt(position.raw, self._collector)
+        except WireError:
+            return None
+        names = (receipt.gateway_id, receipt.lane, receipt.instance)
+        if names != (self._config.gateway.id, stored.lane, stored.instance) or receipt.number < stored.number:
+            return None
+        digest = hashlib.sha256(position.raw).hexdigest()
+        return Proof(stored.lane.word, stored.instance.hex(), stored.number, receipt.number, digest)
+
+    def heard_generation(self, node_id: bytes) -> int:
+        """The newest key generation under which the node was heard; 0 where it has not moved."""
+        moved = read_moved(self._config.data).get(node_id)
+        return 0 if moved is None else moved.generation
+
+    def ask(self, node: str, content: Mapping[str, object]) -> str:
+        """Put a command for a node on the gateway's list; returns the request's name. Raises: Unavailable."""
+        request = f"{time.time_ns() // 1_000_000}-{node}-{secrets.token_hex(3)}"
+        ask(self._config.data / "commands", request, {"node": node, **content})
+        return request
+
+    def answer(self, request: str) -> dict[str, Any] | None:
+        """What became of a request; None while it waits."""
+        found = next((item for item in read_all(self._config.data / "commands") if item["request"] == request), None)
+        return None if found is None or found["state"] in ("asked", "waiting") else found

@@ -1,0 +1,244 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity flash` with the real esptool and the real mpremote against virtual boards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway_agent.wire.keys import derive_root
+from gateway_agent.wire.label import parse_label
+from gateway_agent.wire.sealed_master import open_sealed_master
+from simulators.rom.faults import Faults
+from simulators.rom.stand_in import stand_in
+from tests.support.bench import WIFI_PASSWORD, Bench
+from tests.support.board_tools import run_tool
+from tools.flash import backup
+from tools.flash.application import FIRMWARE
+from tools.flash.bench_journal import check_of
+from tools.flash.flash_board import flash_board
+from tools.flash.flash_many import exit_code_of, flash_many
+from tools.flash.nvs_image import read_key
+from tools.masters_file import read_masters
+from tools.vault import Vault
+
+NVS_AT, NVS_BYTES = 0x9000, 0x6000  # of the stand-in
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with Bench(tmp_path) as made:
+        yield made
+
+
+def key_on(flash: Path) -> bytes | None:
+    """The master in a board's NVS partition."""
+    with flash.open("rb") as file:
+        file.seek(NVS_AT)
+        return read_key(file.read(NVS_BYTES))
+
+
+def steps_of(bench: Bench, mac: str) -> list[str]:
+    lines = (bench.folder / "journal" / f"{mac}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["step"] for line in lines]
+
+
+async def test_a_blank_board_becomes_a_node_and_is_left_alone_afterwards(bench: Bench) -> None:
+    """One key is on the board, sealed in the masters file and on the label; nobody else may read the label; the node starts; a second run
+    gives no new key; nothing secret is in the journal or the events."""
+    board = await bench.plug_in("tty", 1)
+    job = bench.job()
+    outcome = await flash_board(job, board.port, bench.events.append)
+    assert (outcome.state, outcome.mac) == ("done", "240ac4000001"), outcome
+    master = key_on(board.flash)
+    assert master is not None
+    about, sealed = open_sealed_master(read_masters(job.masters)[0], bench.vault)
+    assert (about.node_id.hex(), about.profile, about.bench_id) == ("240ac4000001", "climate-sht4x", "bench-1")
+    label_file = bench.folder / "labels" / "240ac4000001.txt"
+    label = parse_label(label_file.read_text(encoding="utf-8"))
+    assert sealed == master and label.root == derive_root(master, 0)
+    assert (
+        stat.S_IMODE(label_file.stat().st_mode) == stat.S_IMODE(label_file.with_suffix(".svg").stat().st_mode) == 0o600
+    )
+    tested = bench.seen("tested")[0].values
+    assert tested["sensors"] == ["sht4x"] and tested["missing"] == [] and tested["memory"] > 0
+    assert await board.wait_for_line("boot 240ac4000001 fw 0.1.0 profile climate-sht4x"), list(board.lines)
+
+    again = await flash_board(job, board.port, bench.events.append)
+    assert again.state == "already" and key_on(board.flash) == master and len(read_masters(job.masters)) == 1
+    told = (
+        (bench.folder / "journal" / "240ac4000001.jsonl").read_text(encoding="utf-8")
+        + repr(bench.events)
+        + repr(outcome)
+    )
+    for secret in (master.hex(), label.root.hex(), repr(master), WIFI_PASSWORD):
+        assert secret not in told
+
+
+async def test_three_boards_of_three_chips_at_once_one_of_them_faulty(bench: Bench) -> None:
+    """A digest that stays wrong fails its board by name and exit code, and disturbs no other; a lost reply is made good at a lower speed."""
+    boards = [
+        await bench.plug_in("ttyA", 1, "esp32", Faults(lost_replies=1)),
+        await bench.plug_in("ttyB", 2, "esp32s3", Faults(wrong_md5s=100)),
+        await bench.plug_in("ttyC", 3, "esp32c3"),
+    ]
+    job = bench.job(tests=False)
+    outcomes = await flash_many(job, [board.port for board in boards], bench.events.append)
+    assert [one.state for one in outcomes] == ["done", "failed", "done"], outcomes
+    assert outcomes[1].fault is not None and outcomes[1].fault.name == "verify_failed"
+    assert exit_code_of(outcomes) == 20 and exit_code_of(outcomes[1:2]) == 15
+    assert [event.port for event in bench.seen("retry")].count(boards[0].port) == 1
+    assert len({key_on(boards[0].flash), key_on(boards[2].flash)}) == 2
+    # The board that failed was given no key: none was sealed for it.
+    assert len(read_masters(job.masters)) == 2 and key_on(boards[1].flash) is None
+    assert "sealed" not in steps_of(bench, "240ac4000002")
+
+
+async def test_an_interrupted_board_goes_on_with_the_key_that_was_sealed(bench: Bench) -> None:
+    """Killed after the key was written: the second run finds it on the board, seals no other, and finishes."""
+    board = await bench.plug_in("tty", 1)
+    job = bench.job(tests=False)
+    task = asyncio.create_task(flash_board(job, board.port, bench.events.append))
+    async with asyncio.timeout(60):
+        while not any(event.values["step"] == "verify" for event in bench.seen("step")):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    master = key_on(board.flash)
+    assert master is not None and "done" not in steps_of(bench, "240ac4000001")
+    assert (await flash_board(job, board.port, bench.events.append)).state == "done"
+    assert key_on(board.flash) == master and len(read_masters(job.masters)) == 1
+    assert bench.seen("resumed")[0].values["after"] == "data"
+
+
+async def test_a_board_that_never_got_its_key_gets_another_one(bench: Bench) -> None:
+    """The port vanished while the key was on its way: the next run seals a new one, and that one is on the board."""
+    board = await bench.plug_in("tty", 1)
+    job = bench.job(tests=False)
+
+    def pull_at_data(event: object) -> None:
+        if getattr(event, "kind", "") == "step" and event.values == {"step": "data", "percent": 0}:  # type: ignore[attr-defined]
+            board.faults.gone_after_blocks = 0
+            board.faults.back_after_s = None
+
+    outcome = await asyncio.wait_for(flash_board(job, board.port, pull_at_data), 100)
+    assert outcome.fault is not None and outcome.fault.exit_code in (10, 14), outcome
+    await board.plug_in()
+    assert (await flash_board(job, board.port, bench.events.append)).state == "done"
+    pieces = read_masters(job.masters)
+    assert len(pieces) == 2
+    master = key_on(board.flash)
+    assert master is not None and open_sealed_master(pieces[1], bench.vault)[1] == master
+    checks = [json.loads(line) for line in (bench.folder / "journal" / "240ac4000001.jsonl").read_text().splitlines()]
+    assert [row["check"] for row in checks if row["step"] == "sealed"][-1] == check_of(master)
+
+
+async def test_a_flash_that_is_smaller_than_it_says_is_found(bench: Bench) -> None:
+    """The files land on MicroPython: the comparison at the end says so, and the board is not called done."""
+    board = await bench.plug_in("tty", 1, faults=Faults(true_size_mb=2))
+    outcome = await flash_board(bench.job(tests=False), board.port, bench.events.append)
+    assert outcome.fault is not None and outcome.fault.name == "verify_failed"
+
+
+async def test_a_board_that_is_silent_and_a_port_that_is_held_are_told_apart(bench: Bench) -> None:
+    """Exit codes 12 and 11."""
+    silent = await bench.plug_in("ttyA", 1, faults=Faults(is_silent=True))
+    held = await bench.plug_in("ttyB", 2)
+    import fcntl
+
+    descriptor = os.open(held.port, os.O_RDWR | os.O_NOCTTY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        outcomes = await flash_many(bench.job(), [silent.port, held.port], bench.events.append)
+    finally:
+        os.close(descriptor)
+    assert [one.fault.exit_code if one.fault else 0 for one in outcomes] == [12, 11]
+
+
+async def test_a_backup_is_the_flash_and_goes_back_onto_its_board_only(bench: Bench) -> None:
+    """Every byte; mode 0600; another board is refused before anything is written."""
+    board = await bench.plug_in("tty", 1)
+    with board.flash.open("r+b") as flash:
+        flash.seek(0x123000)
+        flash.write(b"kept" * 100)
+    before = board.flash.read_bytes()
+    out = bench.folder / "copy.flash"
+    saved = await backup.backup(board.port, out, 921600, lambda _: None, lambda *_: None)
+    assert out.read_bytes() == before and saved.size == len(before) and stat.S_IMODE(out.stat().st_mode) == 0o600
+    await backup.erase(board.port, "240ac4000001", 921600, lambda *_: None)
+    assert board.flash.read_bytes() == b"\xff" * len(before)
+    with pytest.raises(Exception, match="not 240ac4000099"):
+        await backup.restore(board.port, out, "240ac4000099", 921600, lambda _: None, lambda *_: None)
+    await backup.restore(board.port, out, "240ac4000001", 921600, lambda _: None, lambda *_: None)
+    assert board.flash.read_bytes() == before
+
+
+async def test_the_command_flashes_from_a_bundle_and_speaks_json(bench: Bench) -> None:
+    """bundle make, verify, show, then one board from it: versioned events, exit code 0, the sealed key opens in a vault."""
+    board = await bench.plug_in("tty", 1)
+    vault, folder = bench.folder / "vault", bench.folder
+    Vault.init(vault)[0].make_keys()
+    (folder / "mp.bin").write_bytes(stand_in("esp32", app_bytes=0x1000))
+    from gateway_agent.wire.signer import Signer
+    from tools.secret_files import write_secret
+
+    signer = Signer.generate()
+    write_secret(folder / "maker.pem", signer.private_pem())
+    (folder / "maker.pub.pem").write_bytes(signer.public_pem())
+    made = await run_tool(
+        *("startcity", "flash", "bundle", "make", folder / "city.scb", "--key", folder / "maker.pem"),
+        *("--micropython", folder / "mp.bin", "--application", FIRMWARE, "--profile", "climate-sht4x"),
+    )
+    assert made.code == 0, made.text
+    done = await run_tool(
+        *("startcity", "flash", "--json", "--bundle", folder / "city.scb", "--bundle-key", folder / "maker.pub.pem"),
+        *("--profile", "climate-sht4x", "--wifi-ssid", "citta", "--open-network", "--mqtt-host", "192.0.2.10"),
+        *("--vault-key", vault / "vault.pub", "--journal", folder / "state", "--port", board.port, "--lang", "en"),
+        timeout_s=90,
+    )
+    assert done.code == 0, done.text
+    events = [json.loads(line) for line in done.text.splitlines()]
+    assert {event["v"] for event in events} == {1}
+    assert [event["event"] for event in events if event["event"] != "step"] == [
+        *("identified", "plan", "tested", "label", "done", "summary"),
+    ]
+    master = key_on(board.flash)
+    assert master is not None
+    keys = Vault.open(vault).make_keys  # the vault's own key opens what the bench has sealed
+    assert keys()[1] is False
+    from tools.vault_keys import read_vault_keys
+
+    sealed = read_masters(folder / "state" / "masters.cose")[0]
+    assert open_sealed_master(sealed, read_vault_keys(vault).sealing)[1] == master
+    assert master.hex() not in done.text
+
+
+@pytest.mark.proof
+async def test_eight_boards_at_once_with_faults_on_three(bench: Bench) -> None:
+    """Five blank boards, one with a lost reply and one whose port vanishes for a while become nodes, self-test included; the one with a
+    wrong digest for ever fails alone; every board has its own key, and each key that is on a board opens in the vault."""
+    faults = {
+        2: Faults(blocks_before=1, lost_replies=1),
+        4: Faults(gone_after_blocks=1, back_after_s=1.0),
+        6: Faults(wrong_md5s=1000),
+    }
+    chips = ["esp32", "esp32s3", "esp32c3", "esp32", "esp32", "esp32s3", "esp32", "esp32c3"]
+    boards = [await bench.plug_in(f"tty{n}", n, chip, faults.get(n)) for n, chip in enumerate(chips)]
+    job = bench.job()
+    outcomes = await flash_many(job, [board.port for board in boards], bench.events.append)
+    assert [one.state for one in outcomes] == ["done"] * 6 + ["failed", "done"], outcomes
+    assert exit_code_of(outcomes) == 20
+    assert outcomes[6].fault is not None and outcomes[6].fault.name == "verify_failed"
+    assert {event.port for event in bench.seen("retry")} == {boards[n].port for n in (2, 4, 6)}
+    keys = {board.mac: key_on(board.flash) for board in boards}
+    assert keys.pop(boards[6].mac) is None
+    opened = [open_sealed_master(piece, bench.vault) for piece in read_masters(job.masters)]
+    assert {about.node_id.hex(): master for about, master in opened} == keys and len(set(keys.values())) == 7

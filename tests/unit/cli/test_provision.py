@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""`startcity provision` without a gateway that runs: what it refuses, by which name, and that it keeps the secret."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from device_profiles import load_profiles
+from gateway_agent.model import NodeId
+from gateway_agent.wire.label import make_label
+from startcity.root import root
+from tests.support.command_line import refuse, succeed
+from tools.provision.checks import Seen, last_before, passing, wait_s
+from tools.provision.state_file import read_progress, unfinished, write_progress
+from tools.provision.steps import Progress, Step, generation_to_move_to
+
+NODE = NodeId(bytes.fromhex("aabbccddee01"))
+TEXT = make_label(NODE, "climate-sht4x", b"\x5a" * 16)
+ANSWERS = ("--name", "Aula 1", "--place", "Via Roma")
+
+
+@pytest.fixture(autouse=True)
+def collector(gateway: Path) -> None:
+    """A collector's public key beside the configuration; whose it is does not matter here."""
+    shutil.copy(gateway.with_name("gateway.pub.pem"), gateway.with_name("collector.pub.pem"))
+
+
+@pytest.fixture
+def label(tmp_path: Path) -> Path:
+    path = tmp_path / "label.txt"
+    path.touch(0o600)
+    path.write_text(TEXT + "\n")
+    return path
+
+
+def test_every_missing_answer_names_its_flag(gateway: Path, label: Path) -> None:
+    """Nobody at a terminal: each refusal says which flag answers it, in both languages."""
+    words = ("provision", "--config", gateway)
+    assert "--label-file" in refuse(*words)
+    assert "give --name" in refuse(*words, "--label-file", label)
+    assert "dare --place" in refuse(*words, "--label-file", label, "--name", "Aula 1", "--lang", "it")
+    assert "say --yes" in refuse(*words, "--label-file", label, *ANSWERS)
+    assert "--resume" in refuse(*words, "--resume", "aabbccddee01")
+    assert "Begun and not at their end: none" in refuse(*words, "--resume")
+    assert "There is no check nope" in refuse(*words, "--label-file", label, *ANSWERS, "--yes", "--skip-check", "nope")
+
+
+def test_a_gateway_that_does_not_run_is_exit_code_3_and_nothing_is_registered(gateway: Path, label: Path) -> None:
+    """As an event, too."""
+    words = ("provision", "--config", gateway, "--label-file", label, *ANSWERS, "--yes", "--json")
+    event = json.loads(refuse(*words, code=3).splitlines()[-1])
+    assert (event["v"], event["event"], event["exit_code"]) == (1, "error", 3)
+    assert json.loads(succeed("node", "list", "--config", gateway, "--json").splitlines()[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (TEXT[:-1] + "?", "LabelForm"),
+        (TEXT.replace("SC1", "SC2"), "LabelVersion"),
+        (TEXT.replace("AA", "AB"), "LabelCheck"),
+    ],
+)
+def test_a_label_that_cannot_be_read_is_exit_code_10_by_its_name(text: str, name: str, gateway: Path) -> None:
+    """From standard input, as a scanner types it; the text is not repeated."""
+    words = ["provision", "--config", str(gateway), "--label-file", "-", *ANSWERS, "--yes"]
+    done = CliRunner().invoke(root, words, input=text, env={"STARTCITY_LANG": "en"})
+    assert done.exit_code == 10 and name in done.output
+    assert TEXT.split(":")[3] not in done.output
+
+
+def test_a_label_file_that_others_may_read_is_refused(gateway: Path, label: Path) -> None:
+    """It is a secret while it counts."""
+    label.chmod(0o644)
+    assert "chmod 600" in refuse("provision", "--config", gateway, "--label-file", label, *ANSWERS, "--yes")
+
+
+def test_a_dry_run_shows_the_steps_and_changes_nothing(gateway: Path, label: Path) -> None:
+    """Every step and every check of the profile, and no file made."""
+    before = sorted(gateway.parent.rglob("*"))
+    words = ("provision", "--config", gateway, "--label-file", label, *ANSWERS, "--yes", "--dry-run", "--json")
+    events = [json.loads(line) for line in succeed(*words).splitlines()]
+    assert [event["step"] for event in events if event["event"] == "plan"] == [step.value for step in Step]
+    assert [event["check"] for event in events if event["event"] == "plan_check"] == [
+        check.id for check in load_profiles()["climate-sht4x"].commissioning
+    ]
+    assert sorted(gateway.parent.rglob("*")) == before
+
+
+def test_the_state_outlives_a_stop_and_damage_is_named(tmp_path: Path) -> None:
+    """What was written is read; the next step is the first that is not done; a damaged file is refused."""
+    progress = Progress(
+        node=NODE.hex(), profile="climate-sht4x", settings={"interval_s": 60}, since={"trend": ("00", 4)}
+    )
+    assert progress.next_step is Step.REGISTER
+    progress.done = {"register": 1, "find": 2}
+    write_progress(tmp_path, progress)
+    found = read_progress(tmp_path, NODE.hex())
+    assert found == progress and found.next_step is Step.CONFIGURE
+    assert unfinished(tmp_path) == [NODE.hex()]
+    progress.done = {step.value: 1 for step in Step}
+    write_progress(tmp_path, progress)
+    assert unfinished(tmp_path) == []
+    (tmp_path / "provision" / f"{NODE.hex()}.json").write_text("{}")
+    with pytest.raises(Exception, match="is damaged"):
+        read_progress(tmp_path, NODE.hex())
+
+
+def test_a_check_takes_only_what_was_measured_after_the_question() -> None:
+    """An old value that was sealed late does not pass; a change is one against the last value before; others are ignored."""
+    profile = load_profiles()["climate-sht4x"]
+    check = profile.commissioning[0]
+    good = (check.above or 0) + 1 if check.above is not None else (check.below or 0) - 1
+
+    def seen(value: float, at_ms: int | None, name: str = check.measurement) -> Seen:
+        return Seen(bytes(8), 1, name, value, at_ms)
+
+    assert passing(check, [seen(good, 50_000)], None, 60_000) is None
+    assert passing(check, [seen(good, 59_500)], None, 60_000) is not None
+    assert passing(check, [seen(good, None)], None, 60_000) is not None
+    assert passing(check, [seen(good, 70_000, "other")], None, 60_000) is None
+    assert last_before([seen(1, None), seen(2, None), seen(3, None, "other")], check.measurement) == 2
+    assert wait_s(check, profile) >= check.within_s + profile.measurements[check.measurement].deadline_s
+
+
+def test_a_node_moves_to_the_newest_root_and_never_back() -> None:
+    """Where the gateway has no newer root there is nothing to move to."""
+    assert generation_to_move_to({0: b"", 1: b"", 3: b""}, 0) == 3
+    assert generation_to_move_to({0: b"", 1: b""}, 1) is None
+    assert generation_to_move_to({0: b""}, 2) is None
+    assert generation_to_move_to({1: b""}, 0) is None, "it was found, and there is no other root to find it with"
+    assert generation_to_move_to({}, 0) is None

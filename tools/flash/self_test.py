@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The test of a board that was just written: a short program over the raw REPL, run by mpremote, and its verdict.
+
+It says which versions run, whether the configuration, the key and every module of the application can be read, what answers on
+the sensor bus, what the radio hears, and how much memory is left. A sensor may be mounted later, so its absence is only told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.flash.flash_fault import FlashFault
+from tools.flash.ports import is_url
+from tools.flash.program import Ended, run_module
+
+_MARK = "STARTCITY-TEST "
+_TRIES = 4
+_PAUSE_S = 1.0
+_LIMIT_S, _URL_LIMIT_S = 45, 120
+_RETURN_S = 15
+# Addresses on I2C of the chips whose profile does not state one. Source: the drivers in firmware/node_io/drivers.
+_ADDRESSES = {"qmc5883l": (0x0D,), "lis3mdl": (0x1C, 0x1E), "mmc5983ma": (0x30,)}
+
+_PROGRAM = """
+import binascii, gc, hashlib, json, sys
+WANTED = json.loads(%r)
+said = {}
+bad = []
+unknown = []
+
+def step(name, act, into):
+    gc.collect()
+    try:
+        said[name] = act()
+    except Exception as error:
+        into.append("%%s: %%s %%s" %% (name, type(error).__name__, error))
+
+def micropython():
+    return [".".join([str(n) for n in sys.implementation.version[:3]]), sys.implementation._machine]
+
+def firmware():
+    from version import VERSION
+    return VERSION
+
+def node():
+    import machine
+    return binascii.hexlify(machine.unique_id()).decode()
+
+def key():
+    from node_io import nvs
+    return binascii.hexlify(hashlib.sha256(b"sc1 bench check" + nvs.master()).digest()[:8]).decode()
+
+def configuration():
+    from node_core import configuration
+    with open("config.json") as file:
+        config = json.load(file)
+    found = configuration.problems(config)
+    if found:
+        raise ValueError(found[0])
+    return [config["node"], config["profile"]]
+
+def modules():
+    for name in WANTED["modules"]:
+        __import__(name)
+    return len(WANTED["modules"])
+
+def memory():
+    gc.collect()
+    return gc.mem_free()
+
+def bus():
+    name = WANTED["board"]
+    return list(getattr(__import__("boards." + name, None, None, (name,)), "Board")().i2c().scan())
+
+def radio():
+    import network
+    wlan = network.WLAN(network.STA_IF)
+    wlan.active(True)
+    try:
+        found = wlan.scan()
+    finally:
+        wlan.active(False)
+    return [len(found), len([one for one in found if one[0].decode() in WANTED["networks"]])]
+
+step("micropython", micropython, bad)
+step("firmware", firmware, bad)
+step("node", node, bad)
+step("key", key, bad)
+step("configuration", configuration, bad)
+step("modules", modules, bad)
+step("memory", memory, bad)
+step("bus", bus, unknown)
+step("radio", radio, bad)
+said["bad"] = bad
+said["unknown"] = unknown
+print()
+print(%r + json.dumps(said))
+"""
+
+
+def program(config: Mapping[str, Any]) -> str:
+    """The program for a board with this configuration. It holds the networks' names and no secret."""
+    names = [entry["ssid"] for entry in config["wifi"]] + list(config["open_networks"])
+    main = "duty_cycle" if config.get("sleeps") else "runtime"
+    wanted = {"modules": [main, f"apps.{config['app']}"], "board": config["board"], "networks": names}
+    return _PROGRAM % (json.dumps(wanted), _MARK)
+
+
+def sensors_of(settings: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Name -> addresses on I2C, any of which will do, of the sensors that a profile's settings name. Others cannot be looked for."""
+    found: dict[str, tuple[int, ...]] = {}
+    chip = settings.get("chip")
+    if isinstance(chip, str) and chip in _ADDRESSES:
+        found[chip] = _ADDRESSES[chip]
+    for name, address in (("sensor", "address"), ("light", "light_address")):
+        if isinstance(settings.get(name), str) and settings[name] and isinstance(settings.get(address), int):
+            found[str(settings[name])] = (int(settings[address]),)
+    return found
+
+
+def read_report(text: str) -> dict[str, Any] | None:
+    """What the program has printed, or None."""
+    for line in reversed(text.splitlines()):
+        if line.startswith(_MARK):
+            try:
+                found = json.loads(line.removeprefix(_MARK))
+            except ValueError:
+                return None
+            return found if isinstance(found, dict) else None
+    return None
+
+
+def judge(
+    report: Mapping[str, Any], mac: str, check: str, profile: str, sensors: Mapping[str, tuple[int, ...]]
+) -> dict[str, Any]:
+    """What is told of a board whose test is good: versions, sensors found and missing, networks, free memory.
+
+    Raises:
+        FlashFault: test_failed, with the first thing that is not right.
+    """
+    bad = list(report.get("bad", []))
+    if report.get("node") not in (None, mac):
+        bad.append(f"node: it says {report.get('node')}, not {mac}")
+    if report.get("configuration") not in (None, [mac, profile]):
+        bad.append(f"configuration: it is of {report.get('configuration')}")
+    if report.get("key") not in (None, check):
+        bad.append("key: it is another one than was written")
+    if bad:
+        raise FlashFault("test_failed", reason=str(bad[0])[:300])
+    bus = report.get("bus")
+    answers = bus if isinstance(bus, list) else []
+    versions, radio = report.get("micropython") or ["", ""], report.get("radio") or [0, 0]
+    return {
+        "micropython": versions[0],
+        "machine": versions[1],
+        "firmware": report.get("firmware"),
+        "memory": report.get("memory"),
+        "networks": radio[0],
+        "own_networks": radio[1],
+        "sensors": sorted(name for name, at in sensors.items() if any(one in answers for one in at)),
+        "missing": sorted(
+            name for name, at in sensors.items() if bus is not None and not any(one in answers for one in at)
+        ),
+        "unknown": list(report.get("unknown", [])),
+    }
+
+
+async def ask(port: str, folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the test on the board and read what it says.
+
+    Raises:
+        FlashFault: no_prompt, no_tool, port_busy, port_denied, port_lost.
+    """
+    script = folder / "self_test.py"
+    script.write_text(program(config), encoding="utf-8")
+    said = ""
+    for number in range(_TRIES):
+        if number:
+            await asyncio.sleep(_PAUSE_S)
+        await _appear(port)
+        ended = await _mpremote(port, folder, "run", str(script))
+        said = ended.text
+        report = read_report(said)
+        if report is not None:
+            return report
+        for sign, name in (
+            ("No module named mpremote", "no_tool"),
+            ("Permission denied", "port_denied"),
+            ("it may be in use", "port_busy"),
+        ):
+            if sign in said:
+                raise FlashFault(name, tool="mpremote", port=port)
+    if "Traceback" in said and "could not enter raw repl" not in said:
+        raise FlashFault("test_failed", reason=said.strip().splitlines()[-1][:300])
+    raise FlashFault("no_prompt", said=said.strip()[-300:])
+
+
+async def start(port: str, folder: Path) -> None:
+    """Let the board begin its work. One that does not hear it begins after its next reset: nothing is lost."""
+    await _mpremote(port, folder, "resume", "reset")
+
+
+async def _mpremote(port: str, folder: Path, *words: str) -> Ended:
+    limit_s = _URL_LIMIT_S if is_url(port) else _LIMIT_S
+    return await run_module("mpremote", "connect", port, *words, limit_s=limit_s, silence_s=limit_s, folder=folder)
+
+
+async def _appear(port: str) -> None:
+    """A board with USB of its own leaves the bus at a reset, for a second or two."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _RETURN_S
+    while not is_url(port) and not Path(port).exists():  # noqa: ASYNC240
+        if loop.time() >= until:
+            raise FlashFault("port_lost", port=port)
+        await asyncio.sleep(0.1)

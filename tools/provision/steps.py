@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The steps from a label to a first verified reading, in their order, and how far a node has come. Pure.
+
+    register    the gateway has a root, a name, a place
+    find        the node has answered: its light has blinked
+    configure   it runs with the settings that were asked for
+    move        it speaks under the gateway's key generation
+    check       the profile's commissioning checks have passed
+    verify      the collector has receipted a batch with a measured value
+    retire      the label's root is gone from the gateway
+
+Each may be done again: what is done already is found done. A step that needs nothing is done at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+FORMAT = "startcity provision 1"
+
+
+class Step(StrEnum):
+    """In the order in which they are taken."""
+
+    REGISTER = "register"
+    FIND = "find"
+    CONFIGURE = "configure"
+    MOVE = "move"
+    CHECK = "check"
+    VERIFY = "verify"
+    RETIRE = "retire"
+
+
+class Progress(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One node's state. No secret is in it.
+
+    since: by lane, [instance (hex), number]: the last batch of the journal before the node was registered.
+    old_epochs: those that the node used before it moved, hex.
+    done: by step, when it was done, wall clock in ms.
+    checks: by id of a commissioning check, "passed" or "skipped".
+    """
+
+    format: str = FORMAT
+    node: Annotated[str, Meta(pattern="^[0-9a-f]{12}$")]
+    profile: str
+    name: str = ""
+    place: str = ""
+    settings: dict[str, bool | int | float | str] = {}
+    since: dict[str, tuple[str, int]] = {}
+    old_epochs: list[str] = []
+    done: dict[str, int] = {}
+    checks: dict[str, str] = {}
+
+    @property
+    def next_step(self) -> Step | None:
+        """The first that is not done; None at the end."""
+        return next((step for step in Step if step not in self.done), None)
+
+
+def generation_to_move_to(registered: Mapping[int, bytes], heard: int) -> int | None:
+    """The newest generation of which the gateway has a root, where the node, which was found, was not heard under it yet.
+
+    With one root only, the node was found under that one.
+    """
+    newest = max(registered, default=heard)
+    return newest if newest > heard and len(registered) > 1 else None
