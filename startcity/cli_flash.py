@@ -251,7 +251,10 @@ def _run(job: Job, ports: Sequence[str], jobs: int, *, as_json: bool, print_labe
         page.take(event)
 
     with page:
-        outcomes = asyncio.run(flash_many(job, ports, report, jobs))
+        try:
+            outcomes = asyncio.run(flash_many(job, ports, report, jobs))
+        except KeyboardInterrupt:
+            raise FlashFault("interrupted") from None
     exit_code = exit_code_of(outcomes)
     if job.dry_run and not as_json:
         for event in plans:

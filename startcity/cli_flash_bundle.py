@@ -28,7 +28,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.group("bundle", cls=TranslatedGroup)
 @lang_option
 def bundle() -> None:
-    """Make, prove and show a bundle: MicroPython images, the node's program and the profiles in one signed file."""
+    """Make, prove and show a bundle: MicroPython images, the node's program and the profiles in one signed file.
+
+    \b
+    Examples:
+      startcity flash bundle show city.scb
+    """
 
 
 @bundle.command("make")

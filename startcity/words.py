@@ -459,4 +459,6 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ("within {seconds} s", "entro {seconds} s"),
 )
 
-ITALIAN: Mapping[str, str] = dict((*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS, *words_provision.PAIRS, *words_flash.PAIRS))
+ITALIAN: Mapping[str, str] = dict(
+    (*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS, *words_provision.PAIRS, *words_flash.PAIRS)
+)

@@ -42,11 +42,14 @@ class Bench:
     async def __aexit__(self, *about: Any) -> None:
         await self._stack.aclose()
 
-    async def plug_in(self, name: str, number: int, chip: str = "esp32", faults: Faults | None = None) -> VirtualBoard:
+    async def plug_in(
+        self, name: str, number: int, chip: str = "esp32", faults: Faults | None = None, size_mb: int = 4
+    ) -> VirtualBoard:
         """A blank board with address 240ac40000<number>; its port is `<folder>/<name>`."""
         made = VirtualBoard(
             self.folder / f"{name}.bin",
             chip=chip,
+            size_mb=size_mb,
             mac=f"240ac40000{number:02x}",
             link=self.folder / name,
             faults=faults,

@@ -83,7 +83,8 @@ async def test_a_blank_board_becomes_a_node_and_is_left_alone_afterwards(bench: 
 
 
 async def test_three_boards_of_three_chips_at_once_one_of_them_faulty(bench: Bench) -> None:
-    """A digest that stays wrong fails its board by name and exit code, and disturbs no other; a lost reply is made good at a lower speed."""
+    """A digest that stays wrong fails its board by name and exit code, and disturbs no other; a lost reply is made
+    good at a lower speed."""
     boards = [
         await bench.plug_in("ttyA", 1, "esp32", Faults(lost_replies=1)),
         await bench.plug_in("ttyB", 2, "esp32s3", Faults(wrong_md5s=100)),
@@ -119,6 +120,7 @@ async def test_an_interrupted_board_goes_on_with_the_key_that_was_sealed(bench: 
     assert bench.seen("resumed")[0].values["after"] == "data"
 
 
+@pytest.mark.proof
 async def test_a_board_that_never_got_its_key_gets_another_one(bench: Bench) -> None:
     """The port vanished while the key was on its way: the next run seals a new one, and that one is on the board."""
     board = await bench.plug_in("tty", 1)
@@ -148,6 +150,7 @@ async def test_a_flash_that_is_smaller_than_it_says_is_found(bench: Bench) -> No
     assert outcome.fault is not None and outcome.fault.name == "verify_failed"
 
 
+@pytest.mark.proof
 async def test_a_board_that_is_silent_and_a_port_that_is_held_are_told_apart(bench: Bench) -> None:
     """Exit codes 12 and 11."""
     silent = await bench.plug_in("ttyA", 1, faults=Faults(is_silent=True))
@@ -163,11 +166,12 @@ async def test_a_board_that_is_silent_and_a_port_that_is_held_are_told_apart(ben
     assert [one.fault.exit_code if one.fault else 0 for one in outcomes] == [12, 11]
 
 
+@pytest.mark.proof
 async def test_a_backup_is_the_flash_and_goes_back_onto_its_board_only(bench: Bench) -> None:
     """Every byte; mode 0600; another board is refused before anything is written."""
-    board = await bench.plug_in("tty", 1)
+    board = await bench.plug_in("tty", 1, size_mb=1)
     with board.flash.open("r+b") as flash:
-        flash.seek(0x123000)
+        flash.seek(0x23000)
         flash.write(b"kept" * 100)
     before = board.flash.read_bytes()
     out = bench.folder / "copy.flash"
@@ -201,14 +205,24 @@ async def test_the_command_flashes_from_a_bundle_and_speaks_json(bench: Bench) -
     done = await run_tool(
         *("startcity", "flash", "--json", "--bundle", folder / "city.scb", "--bundle-key", folder / "maker.pub.pem"),
         *("--profile", "climate-sht4x", "--wifi-ssid", "citta", "--open-network", "--mqtt-host", "192.0.2.10"),
-        *("--vault-key", vault / "vault.pub", "--journal", folder / "state", "--port", board.port, "--lang", "en"),
+        *(
+            "--vault-key",
+            vault / "vault.pub",
+            "--journal",
+            folder / "state",
+            "--port",
+            board.port,
+            "--lang",
+            "en",
+            "--no-test",
+        ),
         timeout_s=90,
     )
     assert done.code == 0, done.text
     events = [json.loads(line) for line in done.text.splitlines()]
     assert {event["v"] for event in events} == {1}
     assert [event["event"] for event in events if event["event"] != "step"] == [
-        *("identified", "plan", "tested", "label", "done", "summary"),
+        *("identified", "plan", "label", "done", "summary"),
     ]
     master = key_on(board.flash)
     assert master is not None
@@ -237,7 +251,9 @@ async def test_eight_boards_at_once_with_faults_on_three(bench: Bench) -> None:
     assert [one.state for one in outcomes] == ["done"] * 6 + ["failed", "done"], outcomes
     assert exit_code_of(outcomes) == 20
     assert outcomes[6].fault is not None and outcomes[6].fault.name == "verify_failed"
-    assert {event.port for event in bench.seen("retry")} == {boards[n].port for n in (2, 4, 6)}
+    # A port that comes back soon is esptool's own matter; the others took our ladder.
+    assert "off" in boards[4].history
+    assert {event.port for event in bench.seen("retry")} - {boards[4].port} == {boards[n].port for n in (2, 6)}
     keys = {board.mac: key_on(board.flash) for board in boards}
     assert keys.pop(boards[6].mac) is None
     opened = [open_sealed_master(piece, bench.vault) for piece in read_masters(job.masters)]

@@ -19,7 +19,7 @@ from tools.flash.ports import is_url
 from tools.flash.program import Ended, run_module
 
 _MARK = "STARTCITY-TEST "
-_TRIES = 4
+_TRIES = 6  # mpremote gives each ten seconds
 _PAUSE_S = 1.0
 _LIMIT_S, _URL_LIMIT_S = 45, 120
 _RETURN_S = 15

@@ -13,13 +13,18 @@ import pytest
 import rich_click as click
 
 import startcity
-from startcity import cli_gateway, cli_journal, cli_node, cli_operator, cli_profile, cli_provision, cli_vault
+from startcity import cli_flash, cli_gateway, cli_journal, cli_node, cli_operator, cli_profile, cli_provision, cli_vault
 from startcity.root import WORDS, root
 from startcity.translated import help_parts
 from startcity.words import ITALIAN, language, say
 from tests.support.command_line import refuse, succeed
+from tools.flash.flash_fault import KINDS
 
 SPOKEN_BY = (
+    "cli_flash.py",
+    "cli_flash_bundle.py",
+    "cli_flash_tools.py",
+    "flash_page.py",
     "cli_journal.py",
     "cli_node.py",
     "cli_operator.py",
@@ -38,6 +43,9 @@ SPOKEN_BY = (
 )
 # These keep text and values apart, and the root says them.
 SPOKEN_BY_THE_ROOT = (
+    "tools/flash/application.py",
+    "tools/flash/backup.py",
+    "tools/flash/download.py",
     "tools/node_files.py",
     "tools/node_id.py",
     "tools/vault.py",
@@ -87,11 +95,21 @@ def said_in(path: Path) -> Iterator[str]:
 def english_texts() -> set[str]:
     here = Path(startcity.__file__).parent
     groups = (cli_node.group, cli_operator.group, cli_profile.group, cli_vault.group, cli_journal.group)
-    commands = (root, *groups, cli_provision.provision, cli_gateway.status)
+    commands = (root, *groups, cli_flash.group, cli_provision.provision, cli_gateway.status)
     texts = {text for command in commands for text in helps_of(command)}
     texts |= {word.short_help for word in WORDS.values()}
     files = [here / name for name in SPOKEN_BY] + [here.parent / name for name in SPOKEN_BY_THE_ROOT]
-    return texts | {text for file in files for text in said_in(file)}
+    return texts | flash_texts() | {text for file in files for text in said_in(file)}
+
+
+def flash_texts() -> set[str]:
+    """What `startcity flash` says of faults, and its doctor of the machine: templates that are passed as values."""
+    doctor = Path(startcity.__file__).parent.parent / "tools" / "flash" / "doctor.py"
+    texts = {text for kind in KINDS.values() for text in (kind.what, kind.todo)}
+    for node in ast.walk(ast.parse(doctor.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
+            texts |= {str(part.value) for part in node.args[2:4] if isinstance(part, ast.Constant) and part.value}
+    return texts
 
 
 def placeholders(text: str) -> set[str | None]:

@@ -57,7 +57,11 @@ def test_what_may_meet_on_one_object_differs_and_the_rest_repeats() -> None:
 def test_constants_arguments_and_strings() -> None:
     """Constants vanish into the code, arguments repeat, and what a keyword or a string names stays."""
     derived = shorten(SOURCES)[0]["node_core/derived.py"]
-    assert "_COUNT = const(7)" in derived and "_MOST = const(5)" in derived and "_LATER_MS = const(_MOST * 1000)" in derived
+    assert (
+        "_COUNT = const(7)" in derived
+        and "_MOST = const(5)" in derived
+        and "_LATER_MS = const(_MOST * 1000)" in derived
+    )
     assert "_ODD" not in derived and "= [_MOST, _COUNT]" in derived, "a list is no constant, but a private name"
     assert "def __init__(self, _1, second=_MOST, *, third=0):" in derived
     assert "= _1 + second" in derived and "lambda _2: (_2, second)" in derived

@@ -25,10 +25,9 @@ mp.runPython(`
 import asyncio, gc, micropython, random, sys
 class A:
     def __getattr__(self, _): return A()
-    def __call__(self, *_, **__): return A()
+    def __call__(self, *_, **k): return A()
 for n in "machine network esp32 cryptolib socket binascii hashlib".split(): sys.modules[n] = A()
 sys.path.insert(0, "")
-asyncio.Event, asyncio.Lock, asyncio.wait_for
 `);
 
 // This interpreter collects what is free only between two calls from JavaScript.

@@ -167,5 +167,19 @@ def a_wrong_configuration_is_explained():
     assert configuration.problems([]) == ["it must be one JSON object"]
 
 
+def borrowed_code_goes_at_once_or_with_the_next_sweep():
+    from node_io import borrowed
+
+    assert borrowed.call("node_core.cbor_reader", "decode", b"\x07") == 7
+    assert "node_core.cbor_reader" not in sys.modules
+    assert borrowed.call("node_core.cbor_reader", "decode", b"\x07", stays=True) == 7
+    assert "node_core.cbor_reader" in sys.modules, "it stays"
+    assert borrowed.call("node_core.cbor_reader", "decode", b"\x07") == 7
+    assert "node_core.cbor_reader" in sys.modules, "who only finds it there does not take it away"
+    borrowed.sweep()
+    borrowed.sweep()
+    assert "node_core.cbor_reader" not in sys.modules
+
+
 globals()[sys.argv[1]]()
 print("ok")

@@ -1,0 +1,261 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""The bench's journal, ports, label, self-test verdict, doctor and command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from device_profiles import load_profiles
+from gateway_agent.wire.label import parse_label
+from simulators.rom.stand_in import stand_in
+from tests.support.command_line import refuse, startcity, succeed
+from tools.flash import doctor
+from tools.flash.bench_journal import check_of, open_journal, read_standing
+from tools.flash.flash_fault import FlashFault
+from tools.flash.label_sheet import label_svg, label_terminal, label_text, save_label
+from tools.flash.ports import find_ports, is_allowed_url, is_url
+from tools.flash.self_test import judge, program, read_report, sensors_of
+
+MASTER = bytes(range(16))  # TEST-ONLY
+MAC = "240ac4000001"
+GOOD: dict[str, Any] = {
+    "micropython": ["1.26.1", "Generic ESP32 module with ESP32"],
+    "firmware": "0.1.0",
+    "node": MAC,
+    "key": check_of(MASTER),
+    "configuration": [MAC, "climate-sht4x"],
+    "modules": 2,
+    "memory": 90000,
+    "bus": [0x44],
+    "radio": [3, 1],
+    "bad": [],
+    "unknown": [],
+}
+SENSORS = {"sht4x": (0x44,)}
+
+
+def lines(*steps: str) -> bytes:
+    return b"".join(
+        json.dumps({"v": 1, "at": 1, "step": step, "check": "ab", "profile": "p"}).encode() + b"\n" for step in steps
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "is_done", "is_interrupted", "check"),
+    [
+        (b"", False, False, ""),
+        (lines("begin"), False, True, ""),
+        (lines("begin", "firmware", "sealed"), False, True, "ab"),
+        (lines("begin", "sealed", "data", "done"), True, False, "ab"),
+        (lines("begin", "sealed", "done", "again"), False, True, ""),
+        (lines("begin", "sealed") + b'{"v":1,"at":1,"st', False, True, "ab"),
+        (b"\xff\x00[]\n7\n" + lines("begin"), False, True, ""),
+    ],
+)
+def test_the_journal_says_how_far_a_board_has_come(
+    data: bytes, is_done: bool, is_interrupted: bool, check: str
+) -> None:
+    """Over torn and foreign lines, and from the last new beginning on."""
+    found = read_standing(data)
+    assert (found.is_done, found.is_interrupted, found.check) == (is_done, is_interrupted, check)
+
+
+def test_the_journal_goes_on_behind_a_torn_line_and_belongs_to_one_run(tmp_path: Path) -> None:
+    """A power cut costs the line that it tore and no other; a second run on the same board is refused."""
+    (tmp_path / "j").mkdir(mode=0o700)
+    (tmp_path / "j" / f"{MAC}.jsonl").write_bytes(lines("begin") + b'{"v":1,"at"')
+    with open_journal(tmp_path / "j", MAC) as journal:
+        journal.add("sealed", 5, check=check_of(MASTER), profile="p")
+        assert journal.standing().steps == ("begin", "sealed")
+        with pytest.raises(FlashFault, match="Another run"), open_journal(tmp_path / "j", MAC):
+            pass
+    with open_journal(tmp_path / "j", MAC) as journal:
+        assert journal.standing().check == check_of(MASTER)
+
+
+def usb(tmp_path: Path, name: str, vendor: str, number: int) -> None:
+    device = tmp_path / "devices" / f"1-{number}"
+    (device / f"1-{number}:1.0" / name).mkdir(parents=True)
+    (device / "idVendor").write_text(vendor + "\n")
+    (device / "serial").write_text(f"S{number}\n")
+    (tmp_path / "tty" / name).mkdir(parents=True)
+    (tmp_path / "tty" / name / "device").symlink_to(device / f"1-{number}:1.0" / name)
+
+
+def test_ports_of_boards_are_found_by_their_vendor_and_named_by_id(tmp_path: Path) -> None:
+    """In numeric order; a printer's port and the machine's own are not ours; the stable name where udev gives one."""
+    for name, vendor, number in (
+        ("ttyUSB10", "1a86", 1),
+        ("ttyUSB2", "10c4", 2),
+        ("ttyACM0", "303a", 3),
+        ("ttyUSB3", "04b8", 4),
+    ):
+        usb(tmp_path, name, vendor, number)
+    (tmp_path / "tty" / "ttyS0").mkdir()
+    (tmp_path / "dev" / "serial" / "by-id").mkdir(parents=True)
+    (tmp_path / "dev" / "ttyUSB2").touch()
+    link = tmp_path / "dev" / "serial" / "by-id" / "usb-Silicon_Labs_S2"
+    link.symlink_to("../../ttyUSB2")
+    found = find_ports(tmp_path / "dev", tmp_path / "tty")
+    assert [Path(port.device).name for port in found] == ["ttyACM0", "ttyUSB2", "ttyUSB10"]
+    assert found[1].path == str(link) and found[1].serial == "S2" and found[2].path == found[2].device
+
+
+@pytest.mark.parametrize(
+    ("port", "url", "allowed"),
+    [
+        ("/dev/ttyUSB0", False, False),
+        ("rfc2217://192.0.2.1:4000", True, True),
+        ("socket://h:1", True, True),
+        ("spy:///dev/ttyUSB0?file=/x", True, False),
+    ],
+)
+def test_two_kinds_of_urls_are_ports(port: str, url: bool, allowed: bool) -> None:
+    """pyserial knows others, which open files or choose ports by themselves."""
+    assert (is_url(port), is_allowed_url(port)) == (url, allowed)
+
+
+def test_a_label_is_scanned_back_and_its_files_are_private(tmp_path: Path) -> None:
+    """The text parses; the drawing is well-formed; both files are 0600."""
+    text = label_text(bytes.fromhex(MAC), "climate-sht4x", MASTER)
+    assert parse_label(text).profile == "climate-sht4x"
+    svg = ElementTree.fromstring(label_svg(text, bytes.fromhex(MAC), "climate-sht4x", "a <b>"))
+    assert svg.attrib["viewBox"] == "0 0 62 29" and "24:0A:C4:00:00:01" in "".join(svg.itertext())
+    saved = save_label(tmp_path / "labels", text, bytes.fromhex(MAC), "climate-sht4x", "startcity")
+    assert {oct(path.stat().st_mode & 0o777) for path in saved.parent.iterdir()} == {"0o600"}
+    assert label_terminal(text).rstrip().endswith(text)
+
+
+def test_a_good_report_is_told_and_the_missing_sensor_with_it() -> None:
+    """A board without its sensor is a node all the same; one whose bus could not be asked has nothing found or missing."""
+    told = judge(GOOD, MAC, check_of(MASTER), "climate-sht4x", SENSORS)
+    assert told["sensors"] == ["sht4x"] and told["own_networks"] == 1 and told["memory"] == 90000
+    assert judge({**GOOD, "bus": []}, MAC, check_of(MASTER), "climate-sht4x", SENSORS)["missing"] == ["sht4x"]
+    without = {name: value for name, value in GOOD.items() if name != "bus"}
+    told = judge({**without, "unknown": ["bus: ValueError"]}, MAC, check_of(MASTER), "climate-sht4x", SENSORS)
+    assert told["sensors"] == told["missing"] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"node": "240ac4000002"},
+        {"key": "00" * 8},
+        {"configuration": [MAC, "water-pulse"]},
+        {"bad": ["modules: ImportError no module named 'apps.climate'"]},
+    ],
+)
+def test_a_board_with_the_wrong_thing_on_it_fails_its_test(change: dict[str, Any]) -> None:
+    """Another board's identity, key or configuration, or a module that cannot be loaded."""
+    with pytest.raises(FlashFault) as caught:
+        judge({**GOOD, **change}, MAC, check_of(MASTER), "climate-sht4x", SENSORS)
+    assert (caught.value.name, caught.value.exit_code) == ("test_failed", 16)
+
+
+def test_the_report_is_found_among_what_a_board_prints() -> None:
+    """Boot messages around it, and none where it was cut."""
+    assert read_report(f"rst:0x1\n\nSTARTCITY-TEST {json.dumps(GOOD)}\n>") == GOOD
+    assert read_report("STARTCITY-TEST {\n") is None and read_report("") is None
+
+
+def test_the_program_for_the_board_is_python_and_holds_no_password() -> None:
+    """It goes over the wire and into a file."""
+    profile = load_profiles()["climate-sht4x-veml7700"]
+    wifi = [{"ssid": "citta", "password": "TEST-ONLY secret"}]
+    text = program({**profile.firmware_config({}), "wifi": wifi, "open_networks": []})
+    compile(text, "self_test.py", "exec")
+    assert "citta" in text and "TEST-ONLY" not in text
+    assert sensors_of(profile.firmware_config({})["settings"]) == {"sht4x": (0x44,), "veml7700": (0x10,)}  # type: ignore[arg-type]
+
+
+def test_the_doctor_finds_who_holds_a_port_and_who_takes_them(tmp_path: Path) -> None:
+    """By /proc alone, which is enough without rights over other users' processes."""
+    port = tmp_path / "ttyUSB0"
+    port.touch()
+    for pid, name, target in ((100, "picocom", port), (101, "brltty", tmp_path / "other")):
+        (tmp_path / "proc" / str(pid) / "fd").mkdir(parents=True)
+        (tmp_path / "proc" / str(pid) / "comm").write_text(name + "\n")
+        (tmp_path / "proc" / str(pid) / "fd" / "3").symlink_to(target)
+    held = doctor.holders([str(port)], tmp_path / "proc")
+    assert [(one.state, one.values["program"], one.values["pid"]) for one in held] == [(doctor.BAD, "picocom", 100)]
+    assert [one.name for one in doctor.running(doctor.process_names(tmp_path / "proc"))] == ["brltty"]
+    assert doctor.udev_rule([str(tmp_path)]).state == doctor.WARNING
+    (tmp_path / doctor.UDEV_RULE).touch()
+    assert doctor.udev_rule([str(tmp_path)]).state == doctor.GOOD
+    assert doctor.clock(0).state == doctor.BAD
+
+
+def test_the_udev_rule_that_is_shipped_names_every_vendor() -> None:
+    """The doctor, the search and the rule speak of the same boards."""
+    from tools.flash.ports import VENDORS
+
+    rule = Path(__file__).parents[3] / "packaging" / "udev" / doctor.UDEV_RULE
+    assert rule.read_text(encoding="utf-8").count("|".join(VENDORS)) == 2
+
+
+def test_doctor_speaks_json_and_both_languages(tmp_path: Path) -> None:
+    """One object with its version."""
+    found = json.loads(startcity("flash", "doctor", "--json", "--journal", tmp_path).stdout)
+    assert found["v"] == 1 and {"clock", "disk", "esptool"} <= {one["name"] for one in found["findings"]}
+    assert "orologio" in startcity("flash", "doctor", "--lang", "it").output
+
+
+def image_in(folder: Path) -> Path:
+    path = folder / "mp.bin"
+    path.write_bytes(stand_in("esp32", app_bytes=0x1000))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--profile", "nonsense"), 2, "There is no profile nonsense"),
+        ((), 2, "--profile"),
+        (("--profile", "climate-sht4x", "--port", "/dev/does-not-exist"), 10, "does not exist"),
+        (("--profile", "climate-sht4x", "--port", "spy://x"), 2, "rfc2217"),
+        (("--profile", "climate-sht4x", "--set", "interval_s=x"), 2, "interval_s"),
+    ],
+)
+def test_what_is_wrong_is_said_before_any_board_is_touched(
+    tmp_path: Path, words: tuple[str, ...], code: int, says: str
+) -> None:
+    """With the documented exit code."""
+    fixed = ("--dry-run", "--micropython", image_in(tmp_path), "--application", "firmware", "--journal", tmp_path / "j")
+    assert says in " ".join(refuse("flash", *fixed, *words, code=code).split())
+
+
+def test_a_fault_before_the_boards_is_an_event_too(tmp_path: Path) -> None:
+    """A script that reads events needs no other channel."""
+    fixed = ("--dry-run", "--json", "--micropython", image_in(tmp_path), "--application", "firmware")
+    result = startcity("flash", *fixed, "--profile", "climate-sht4x", "--port", tmp_path / "none")
+    event = json.loads(result.stdout)
+    assert (event["v"], event["event"], event["code"], event["exit"]) == (1, "failed", "port_missing", 10)
+    assert result.exit_code == 10 and event["do"]
+
+
+def test_without_the_vaults_key_nothing_is_flashed(tmp_path: Path) -> None:
+    """A key that only the board has would be lost."""
+    fixed = ("--micropython", image_in(tmp_path), "--application", "firmware", "--wifi-ssid", "x", "--open-network")
+    said = refuse("flash", *fixed, "--mqtt-host", "192.0.2.1", "--profile", "climate-sht4x", "--lang", "it")
+    assert "--vault-key" in said and "perse" in said
+
+
+def test_the_help_page_names_every_exit_code() -> None:
+    """In both languages."""
+    for language in ("it", "en"):
+        page = " ".join(succeed("flash", "--help", "--lang", language).split())
+        for code in (2, 10, 11, 12, 13, 14, 15, 16, 17, 20):
+            assert f" {code} " in page, (language, code)
+
+
+@pytest.fixture(autouse=True)
+def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])
+    monkeypatch.delenv("STARTCITY_VAULT_KEY", raising=False)
+    assert Path("firmware").is_dir()
