@@ -130,6 +130,9 @@ class FlashGroup(TranslatedGroup):
 @click.option(
     "--no-test", is_flag=True, help="Leave the self-test out, where MicroPython cannot be reached on this port."
 )
+@click.option(
+    "--no-radio", is_flag=True, help="Leave the radio out of the self-test, where there is none: an emulator."
+)
 @click.option("--need-sensor", is_flag=True, help="Fail where a sensor of the profile does not answer.")
 @click.option(
     "--jobs", type=click.IntRange(1, PORTS_MAX), default=AT_ONCE_MAX, show_default=True, help="Boards at once."
@@ -194,6 +197,7 @@ def _flash(
     again: bool,
     no_test: bool,
     need_sensor: bool,
+    no_radio: bool,
     jobs: int,
     dry_run: bool,
     as_json: bool,
@@ -237,6 +241,7 @@ def _flash(
             dry_run=dry_run,
             tests=not no_test,
             needs_sensor=need_sensor,
+            has_radio=not no_radio,
         )
         return _run(job, _ports(ports), jobs, as_json=as_json, print_label=print_label)
 

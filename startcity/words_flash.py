@@ -6,6 +6,10 @@ from __future__ import annotations
 
 PAIRS: tuple[tuple[str, str], ...] = (
     (
+        "Leave the radio out of the self-test, where there is none: an emulator.",
+        "Lascia la radio fuori dall'autoprova, dove non c'è: un emulatore.",
+    ),
+    (
         "Make boards nodes of the city: MicroPython, the node's program, identity and key, all ports at "
         "once.\n\nEach board is identified, written, verified, reset and tested, and gets a label. What "
         "was done is in the journal: a board that was interrupted goes on where it was, and one that is "

@@ -55,6 +55,9 @@ async def test_a_blank_board_becomes_a_node_and_is_left_alone_afterwards(bench: 
     gives no new key; nothing secret is in the journal or the events."""
     board = await bench.plug_in("tty", 1)
     job = bench.job()
+    planned = await flash_board(bench.job(dry_run=True), board.port, lambda _: None)
+    assert planned.state == "planned" and board.flash.read_bytes().count(b"\xff") == 4 << 20
+    assert not job.journal.exists() and not job.masters.exists()
     outcome = await flash_board(job, board.port, bench.events.append)
     assert (outcome.state, outcome.mac) == ("done", "240ac4000001"), outcome
     master = key_on(board.flash)

@@ -77,7 +77,8 @@ def read_standing(data: bytes) -> Standing:
             continue
         if step == "again":
             steps, check, profile = [], "", ""
-        steps.append(step)
+        if step != "failed":  # for people; what was reached before counts
+            steps.append(step)
         if step == "sealed":
             check, profile = str(found.get("check", "")), str(found.get("profile", ""))
     return Standing("done" in steps, check, profile, tuple(steps))

@@ -97,12 +97,12 @@ class Line:
         for part in parts:
             words += [hex(part.offset), str(part.path)]
         total = sum(part.size for part in parts)
-        hear = _watch(board)
+        hear = watch(board)
         await self._climb(board, tuple(words), total, retrying, hear, resets=resets)
 
     async def erase(self, board: Identity, retrying: Retrying, *, resets: bool = False) -> None:
         """The whole flash. Raises FlashFault."""
-        await self._climb(board, ("erase-flash",), 0, retrying, _watch(board), resets=resets, silence_s=_ERASE_S)
+        await self._climb(board, ("erase-flash",), 0, retrying, watch(board), resets=resets, silence_s=_ERASE_S)
 
     async def read(
         self, board: Identity, offset: int, size: int, path: Path, progress: Progress, retrying: Retrying
@@ -195,7 +195,8 @@ class Line:
         raise fault
 
 
-def _watch(board: Identity) -> Callable[[str], None]:
+def watch(board: Identity) -> Callable[[str], None]:
+    """Hears a program's lines, and raises FlashFault other_board where another board speaks."""
     return lambda line: _same_board(line, board)
 
 

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
+from gateway_agent.errors import Unavailable
 from gateway_agent.model import NodeId
 from gateway_agent.wire.keys import KEY_BYTES
 from gateway_agent.wire.sealed_master import SealedMaster, seal_master
@@ -73,6 +74,7 @@ class Job:
     dry_run: bool = False
     tests: bool = True
     needs_sensor: bool = False
+    has_radio: bool = True  # False leaves it out of the test: an emulator has none
     now_ms: Callable[[], int] = field(default=lambda: time.time_ns() // 1_000_000, repr=False)
 
 
@@ -120,6 +122,8 @@ async def flash_board(job: Job, port: str, report: Report) -> Outcome:
         except FlashFault as fault:
             run.tell("failed", name=fault.name, fault=fault, step=run.step)
             return Outcome(port, run.mac, "failed", fault)
+        except OSError as error:
+            raise Unavailable(f"the temporary folder {folder} cannot be used: {error.strerror or error}") from error
 
 
 class _Run:
@@ -169,7 +173,11 @@ class _Run:
         if self.job.dry_run:
             return Outcome(self.port, self.mac, "planned")
         with open_journal(self.job.journal, board.mac) as journal:
-            return await self._flash(board, plan, journal)
+            try:
+                return await self._flash(board, plan, journal)
+            except FlashFault as fault:
+                journal.add("failed", self.job.now_ms(), name=fault.name, during=self.step)
+                raise
 
     def _plan(self, board: Identity) -> _Plan:
         job = self.job
@@ -275,7 +283,7 @@ class _Run:
 
     async def _test(self, board: Identity, plan: _Plan, check: str, journal: BoardJournal) -> None:
         self._begin("test")
-        said = await self_test.ask(self.port, self.folder, plan.config)
+        said = await self_test.ask(self.port, self.folder, plan.config, has_radio=self.job.has_radio)
         sensors = self_test.sensors_of(plan.config["settings"])
         found = self_test.judge(said, board.mac, check, self.job.profile, sensors)
         if self.job.needs_sensor and (found["missing"] or found["unknown"]):

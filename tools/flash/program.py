@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from typing import NamedTuple
 
 OUTPUT_BYTES_MAX = 1 << 20
 _CHUNK_BYTES = 1 << 14
+_MEMORY_BYTES_MIN = 512 << 20  # a board with 16 MB of flash takes 32 of them, and many work at once
 
 
 class Ended(NamedTuple):
@@ -34,7 +36,8 @@ class Ended(NamedTuple):
 def private_folder() -> Iterator[Path]:
     """A folder of mode 0700 that is gone afterwards; in memory where the system offers that."""
     memory = os.environ.get("XDG_RUNTIME_DIR", "")
-    where = memory if memory and os.access(memory, os.W_OK) else None
+    has_room = bool(memory) and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= _MEMORY_BYTES_MIN
+    where = memory if has_room else None
     with tempfile.TemporaryDirectory(prefix="startcity-flash-", dir=where) as name:
         yield Path(name)
 

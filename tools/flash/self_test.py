@@ -95,7 +95,8 @@ step("configuration", configuration, bad)
 step("modules", modules, bad)
 step("memory", memory, bad)
 step("bus", bus, unknown)
-step("radio", radio, bad)
+if WANTED["radio"]:
+    step("radio", radio, bad)
 said["bad"] = bad
 said["unknown"] = unknown
 print()
@@ -103,11 +104,16 @@ print(%r + json.dumps(said))
 """
 
 
-def program(config: Mapping[str, Any]) -> str:
+def program(config: Mapping[str, Any], *, has_radio: bool = True) -> str:
     """The program for a board with this configuration. It holds the networks' names and no secret."""
     names = [entry["ssid"] for entry in config["wifi"]] + list(config["open_networks"])
     main = "duty_cycle" if config.get("sleeps") else "runtime"
-    wanted = {"modules": [main, f"apps.{config['app']}"], "board": config["board"], "networks": names}
+    wanted = {
+        "modules": [main, f"apps.{config['app']}"],
+        "board": config["board"],
+        "networks": names,
+        "radio": has_radio,
+    }
     return _PROGRAM % (json.dumps(wanted), _MARK)
 
 
@@ -170,14 +176,14 @@ def judge(
     }
 
 
-async def ask(port: str, folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+async def ask(port: str, folder: Path, config: Mapping[str, Any], *, has_radio: bool = True) -> dict[str, Any]:
     """Run the test on the board and read what it says.
 
     Raises:
         FlashFault: no_prompt, no_tool, port_busy, port_denied, port_lost.
     """
     script = folder / "self_test.py"
-    script.write_text(program(config), encoding="utf-8")
+    script.write_text(program(config, has_radio=has_radio), encoding="utf-8")
     said = ""
     for number in range(_TRIES):
         if number:

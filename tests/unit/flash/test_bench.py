@@ -4,19 +4,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from device_profiles import load_profiles
 from gateway_agent.wire.label import parse_label
 from simulators.rom.stand_in import stand_in
+from startcity.flash_page import Page
 from tests.support.command_line import refuse, startcity, succeed
+from tests.unit.flash.test_esptool_text import IDENTITY
 from tools.flash import doctor
 from tools.flash.bench_journal import check_of, open_journal, read_standing
+from tools.flash.esptool import watch
+from tools.flash.esptool_text import read_identity
+from tools.flash.flash_board import Event, Outcome
 from tools.flash.flash_fault import FlashFault
 from tools.flash.label_sheet import label_svg, label_terminal, label_text, save_label
 from tools.flash.ports import find_ports, is_allowed_url, is_url
@@ -259,3 +266,56 @@ def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[3])
     monkeypatch.delenv("STARTCITY_VAULT_KEY", raising=False)
     assert Path("firmware").is_dir()
+
+
+def events() -> list[Event]:
+    values = {"chip": "esp32", "model": "ESP32", "revision": "v3.0", "flash_mb": 4.0, "mac": MAC}
+    fault = FlashFault("verify_failed")
+    return [
+        Event("P", "step", {"step": "identify", "percent": 0}),
+        Event("P", "identified", values),
+        *(Event("P", "step", {"step": "firmware", "percent": percent}) for percent in (0, 1, 2, 55.5, 100)),
+        Event("P", "retry", {"step": "firmware", "name": fault.name, "fault": fault, "baud": 460800}),
+        Event("P", "failed", {"step": "verify", "name": fault.name, "fault": fault}),
+    ]
+
+
+def test_the_page_has_a_row_for_each_port_on_a_terminal() -> None:
+    """With the node, the step and what happened."""
+    out = io.StringIO()
+    page = Page(["P", "Q"], as_json=False, console=Console(file=out, force_terminal=True, width=160))
+    with page:
+        for event in events():
+            page.take(event)
+    shown = out.getvalue()
+    assert MAC in shown and "writing MicroPython" in shown and "FAILED" in shown and "Q" in shown
+
+
+def test_without_a_terminal_there_are_lines_and_with_json_events(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each step, not for each percent; events with their version, the fault by name and in words."""
+    for as_json in (False, True):
+        page = Page(["P"], as_json=as_json, console=Console(file=io.StringIO()))
+        with page:
+            for event in events():
+                page.take(event)
+        page.end([Outcome("P", MAC, "failed", FlashFault("verify_failed"))], 15)
+        out = capsys.readouterr().out
+        if as_json:
+            found = [json.loads(line) for line in out.splitlines()]
+            assert {one["v"] for one in found} == {1} and [one["event"] for one in found].count("step") == 4
+            assert found[-2]["code"] == "verify_failed" and found[-2]["do"] and found[-1]["exit"] == 15
+        else:
+            assert out.splitlines()[:3] == [
+                "P: asking the board",
+                f"P: ESP32 v3.0, 4 MB of flash, MAC {MAC}",
+                "P: writing MicroPython",
+            ]
+
+
+def test_another_board_on_the_same_port_stops_the_program(tmp_path: Path) -> None:
+    """The address is in the first lines of every call, before anything is written."""
+    board = read_identity(IDENTITY)
+    watch(board)("MAC:                24:0a:c4:00:00:01")
+    with pytest.raises(FlashFault) as caught:
+        watch(board)("MAC:                24:0a:c4:00:00:02")
+    assert caught.value.name == "other_board"

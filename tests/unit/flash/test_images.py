@@ -48,6 +48,12 @@ def test_an_image_with_two_slots_keeps_the_erased_choice_of_slot() -> None:
     assert image.pieces()[1][1][:0x2000] == b"\xff" * 0x2000
 
 
+def test_the_version_is_found_in_the_program() -> None:
+    """As the image describes itself; nothing where it does not."""
+    assert read_image(stand_in("esp32", app_bytes=0x1000, version="v1.26.1")).version == "1.26.1"
+    assert read_image(stand_in("esp32", app_bytes=0x1000)).version == ""
+
+
 def damaged(place: int, content: bytes) -> bytes:
     data = bytearray(stand_in("esp32", app_bytes=0x1000))
     data[place : place + len(content)] = content
