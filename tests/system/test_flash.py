@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import stat
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -186,6 +187,32 @@ async def test_a_backup_is_the_flash_and_goes_back_onto_its_board_only(bench: Be
         await backup.restore(board.port, out, "240ac4000099", 921600, lambda _: None, lambda *_: None)
     await backup.restore(board.port, out, "240ac4000001", 921600, lambda _: None, lambda *_: None)
     assert board.flash.read_bytes() == before
+
+
+async def test_the_monitor_shows_what_the_board_says_and_sends_what_is_typed(bench: Bench) -> None:
+    """Until Ctrl-]; a port that another program has is named as such."""
+    board = await bench.plug_in("tty", 1, size_mb=4)
+    with board.flash.open("r+b") as flash:
+        flash.seek(0x1000)
+        flash.write(stand_in("esp32", app_bytes=0x1000))
+    board.reset()
+    assert await board.wait_for_line('Type "help()"')
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).with_name("startcity")), "flash", "monitor", "--port", board.port),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    shown = b""
+    async with asyncio.timeout(30):
+        process.stdin.write(b"print(6 * 7)\r")
+        while b"\n42" not in shown:
+            shown += await process.stdout.read(100)
+        second = await run_tool("startcity", "flash", "monitor", "--port", board.port, "--lang", "en")
+        process.stdin.write(b"\x1d")
+        assert await process.wait() == 0
+    assert second.code == 11 and "Another program" in second.text
 
 
 async def test_the_command_flashes_from_a_bundle_and_speaks_json(bench: Bench) -> None:

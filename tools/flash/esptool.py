@@ -137,6 +137,7 @@ class Line:
         bauds = list(self.bauds)
         if len(bauds) == 1:
             bauds *= 2  # one loss of a reply is no reason to give a board up
+        await self._wait_for_port()
         for number, baud in enumerate(bauds):
             try:
                 await self._run(board.chip, baud, words, size, resets=resets, hear=hear, silence_s=silence_s)
@@ -154,12 +155,18 @@ class Line:
 
     async def _come_back(self) -> None:
         await asyncio.sleep(_PAUSE_S)
+        await self._wait_for_port()
+
+    async def _wait_for_port(self) -> None:
+        """A board with USB of its own leaves the bus when it is reset. Raises FlashFault port_lost where it stays away."""
         if is_url(self.port):
             return
         loop = asyncio.get_running_loop()
         until = loop.time() + _RETURN_S
         while not Path(self.port).exists() and loop.time() < until:  # noqa: ASYNC110, ASYNC240  (nothing tells)
             await asyncio.sleep(0.1)
+        if not Path(self.port).exists():  # noqa: ASYNC240
+            raise FlashFault("port_lost", port=self.port)
 
     async def _run(
         self,

@@ -16,7 +16,7 @@ from tools.flash.flash_fault import FlashFault
 
 BLOCK_BYTES = 4096
 _DISK_VERSION = 0x0002_0000  # 2.0: MicroPython upgrades it at its first write, and older ones can read it
-_SPARE_BYTES = 65536  # for the node's queue, its numbers and a second configuration
+_SPARE_BYTES = 384 << 10  # for the queue (tools/node_files.py), the numbers, a second configuration and newer modules
 
 
 def room_for(files: Mapping[str, bytes]) -> int:

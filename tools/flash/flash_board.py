@@ -283,7 +283,9 @@ class _Run:
 
     async def _test(self, board: Identity, plan: _Plan, check: str, journal: BoardJournal) -> None:
         self._begin("test")
-        said = await self_test.ask(self.port, self.folder, plan.config, has_radio=self.job.has_radio)
+        said = await self_test.ask(
+            self.port, self.folder, plan.config, lambda: self.line.reset(board), has_radio=self.job.has_radio
+        )
         sensors = self_test.sensors_of(plan.config["settings"])
         found = self_test.judge(said, board.mac, check, self.job.profile, sensors)
         if self.job.needs_sensor and (found["missing"] or found["unknown"]):

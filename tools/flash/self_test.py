@@ -9,8 +9,9 @@ the sensor bus, what the radio hears, and how much memory is left. A sensor may 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tools.flash.program import Ended, run_module
 
 _MARK = "STARTCITY-TEST "
 _TRIES = 6  # mpremote gives each ten seconds
-_PAUSE_S = 1.0
+_START_S = 1.0  # from the reset to MicroPython; what is typed before is lost, and mpremote types only once
 _LIMIT_S, _URL_LIMIT_S = 45, 120
 _RETURN_S = 15
 # Addresses on I2C of the chips whose profile does not state one. Source: the drivers in firmware/node_io/drivers.
@@ -176,8 +177,12 @@ def judge(
     }
 
 
-async def ask(port: str, folder: Path, config: Mapping[str, Any], *, has_radio: bool = True) -> dict[str, Any]:
+async def ask(
+    port: str, folder: Path, config: Mapping[str, Any], reset: Callable[[], Awaitable[None]], *, has_radio: bool = True
+) -> dict[str, Any]:
     """Run the test on the board and read what it says.
+
+    The board has just been reset; `reset` does it again before each further try, because a node with a battery may sleep by then.
 
     Raises:
         FlashFault: no_prompt, no_tool, port_busy, port_denied, port_lost.
@@ -187,8 +192,10 @@ async def ask(port: str, folder: Path, config: Mapping[str, Any], *, has_radio: 
     said = ""
     for number in range(_TRIES):
         if number:
-            await asyncio.sleep(_PAUSE_S)
+            with contextlib.suppress(FlashFault):
+                await reset()
         await _appear(port)
+        await asyncio.sleep(_START_S)
         ended = await _mpremote(port, folder, "run", str(script))
         said = ended.text
         report = read_report(said)
