@@ -51,7 +51,19 @@ async def test_a_node_moves_to_the_vaults_next_generation_and_the_stolen_roots_a
     key.write_bytes(MASTER)
     key.chmod(0o600)
     succeed("vault", "init", vault)
-    succeed("vault", "add", NODE, "--vault", vault, "--profile", "bench", "--key", key)
+    succeed(
+        "vault",
+        "add",
+        NODE,
+        "--vault",
+        vault,
+        "--profile",
+        "bench",
+        "--profiles",
+        gateway.config_path.parent / "profiles",
+        "--key",
+        key,
+    )
     assert "no root" in refuse("node", "move", "1", *config, code=1), "the root comes first"
     succeed("vault", "roots", "--vault", vault, "--generation", "1", "--out", tmp_path / "roots.json")
     succeed("node", "import", tmp_path / "roots.json", *config)

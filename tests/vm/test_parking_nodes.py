@@ -16,7 +16,7 @@ from simulators.world.world import World
 from tests.support.mosquitto import Mosquitto
 from tests.support.small_gateway import MASTER, SmallGateway
 
-RATE = 20
+RATE = 12  # so that a host which is late by a second is late by 12 s of the street
 RATE_OF_A_SHORT_WAKE = 3  # a battery node listens for 0.4 s, which has to be enough for this host to answer
 NODE = "24dcc30000{:02x}"
 EMPTY_AT_FIRST_MS = 45_000  # long enough for a board on a busy host to see its stall empty

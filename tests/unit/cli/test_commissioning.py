@@ -18,6 +18,7 @@ from gateway_agent.wire.keys import derive_root
 from gateway_agent.wire.sealed_master import SealedMaster, seal_master
 from tests.support.command_line import mode_of, refuse, succeed
 from tools.masters_file import append_master
+from tools.vault import Vault
 from tools.vault_keys import read_vault_public
 
 NODES = [NodeId(bytes.fromhex(f"aabbccddee{place:02x}")) for place in range(1, 4)]
@@ -226,3 +227,19 @@ def test_no_secret_is_printed_or_left_readable(
     for name in ("commissioning.key", "storage.key"):
         assert mode_of(gateway.with_name(name)) == "0600"
     assert mode_of(vault / "gateways.json") == "0600"
+
+
+def test_a_node_with_a_profile_that_the_gateway_lacks_is_named(tmp_path: Path, gateway: Path, vault: Path) -> None:
+    """One of two nodes has it: that one is named with the way out, nothing is registered; corrected, the next file is taken."""
+    Vault.open(vault).add(NODES[0], profile=PROFILE, name=None, place=None)
+    Vault.open(vault).add(NODES[1], profile="nix", name=None, place=None)
+    commission(vault, gateway, tmp_path / "one.cose", "--all")
+    words = ("--config", gateway, "--vault-key", vault / "vault.pub", "--yes")
+    output = refuse("node", "import", tmp_path / "one.cose", *words)
+    assert f"Node {NODES[1].hex()}: there is no profile nix" in output and NODES[0].hex() not in output
+    assert f"Nodo {NODES[1].hex()}" in refuse("node", "import", tmp_path / "one.cose", *words, "--lang", "it")
+    assert registered(gateway) == []
+    succeed("vault", "add", NODES[1].hex(), "--vault", vault, "--profile", PROFILE)
+    commission(vault, gateway, tmp_path / "two.cose", "--all")
+    succeed("node", "import", tmp_path / "two.cose", *words)
+    assert len(registered(gateway)) == 2

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,29 @@ def test_the_template_says_what_turns_tls_on(gateway: Path) -> None:
     config = load_config(gateway)
     assert config.nodes_broker.tls_ca
     assert config.city_broker.tls_ca
+
+
+def test_the_next_steps_of_init_are_those_that_are_left(tmp_path: Path) -> None:
+    """Brokers, the collector's key where it is missing, run, and a `node add` that works once its capitals are filled in."""
+    config = tmp_path / "gw 1" / "gateway.toml"
+    words = ("gateway", "init", "--id", "piacenza-01", "--config", config)
+    output = succeed(*words)
+    steps = output[output.index("next ") :]
+    assert "nodes' 127.0.0.1:1883, city's 127.0.0.1:1884" in steps
+    assert f"collector.pub.pem, of `startcity collector init`, to {config.parent / 'collector.pub.pem'}" in steps
+    assert f"startcity gateway run --config '{config}'" in steps
+    line = next(line for line in steps.splitlines() if "node add" in line)
+    filled = shlex.split(line[line.index("startcity") :])[1:]
+    values = {"ID": "aabbccddee01", "PROFILE": "parking-qmc5883l", "DIR": str(tmp_path / "n"), "NETWORK": "citta"}
+    values["ADDRESS"] = "192.0.2.10"
+    succeed(*(values.get(word, word) for word in filled), env={"STARTCITY_WIFI_PASSWORD": "correct horse"})
+    (config.parent / "collector.pub.pem").write_text("-")
+    assert "copy the collector's" not in succeed(*words)
+    other = succeed(*words[:-1], tmp_path / "o" / "gateway.toml", "--no-collector", "--nodes-broker", "192.0.2.7:1883")
+    assert "collector.pub.pem" not in other and "--mqtt-host 192.0.2.7" in other and "ADDRESS" not in other
+
+
+def test_the_faults_of_the_virtual_board_stand_above_the_option() -> None:
+    """The help page lists them before the options."""
+    page = " ".join(succeed("sim", "board", "--help").split())
+    assert "see above" in page and page.index("lost-reply") < page.index("see above")

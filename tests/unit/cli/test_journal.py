@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -17,12 +18,13 @@ import pytest
 from gateway_agent.config import load_config
 from gateway_agent.journal import JournalLimits, ReceiptVerdict
 from gateway_agent.journal.segment import scan
-from gateway_agent.model import GatewayId, Lane, Receipt
+from gateway_agent.model import AdmittedFrame, Field, FrameRow, GatewayId, Kind, Lane, Pack, Receipt
+from gateway_agent.wire import cbor
 from gateway_agent.wire.batch import link_of
 from gateway_agent.wire.signer import Signer, load_signer
 from tests.support.command_line import refuse, startcity, succeed
 from tests.support.signed_journal import SignedJournal
-from tests.support.signing_gateway import test_only_signer
+from tests.support.signing_gateway import START_MS, kid, test_only_signer
 
 LIMITS = JournalLimits(bytes_max=1 << 20, segment_bytes=1_500)
 COLLECTOR = test_only_signer("collector")
@@ -371,3 +373,33 @@ def test_verify_takes_what_nobody_signs_in_the_log_of_receipts(gateway: Path) ->
 def _no_configuration_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("STARTCITY_GATEWAY_CONFIG", raising=False)
     yield
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (cbor.encode([[3, 5], [9, 9]]) + cbor.encode(0), "numbers 3-5, 9 given up: its queue was full"),
+        (cbor.encode([[1, 2]]) + cbor.encode(1), "numbers 1-2 given up: damaged on its flash"),
+        (cbor.encode([[1, 2]]) + cbor.encode(2), "numbers 1-2 given up: it lost power"),
+        (cbor.encode([[1, 2]]) + cbor.encode(7), "numbers 1-2 given up: reason 7"),
+        (b"\xff", ":lost = _w"),
+        (cbor.encode(5) + cbor.encode(0), ":lost = BQA"),
+    ],
+)
+def test_show_says_lost_numbers_in_words(gateway: Path, content: bytes, says: str) -> None:
+    """Epoch, numbers and reason of `lost` (docs/wire.md, 3); bytes that are no such thing stay as they are, as in JSON."""
+    journal = SignedJournal(
+        journal_of(gateway), GatewayId("piacenza-01"), load_signer(gateway.with_name("gateway.pem")), LIMITS
+    )
+    pack = Pack(None, START_MS, (Field("lost", None, int(Kind.BYTES), 0),), (0,), (content,))
+    journal.append_frames(Lane.ALARM, [AdmittedFrame(FrameRow(kid(1), 7, pack), 0, Lane.ALARM, 0, 60)])
+    journal.close()
+    text = succeed("journal", "show", "alarm", "--readings", "--config", gateway)
+    assert says in text
+    if "given up" in says:
+        assert f":lost = epoch {kid(1)[6:].hex()}: {says}" in text
+        assert "ha rinunciato ai numeri" in succeed(
+            "--lang", "it", "journal", "show", "--readings", "--config", gateway
+        )
+    (row,) = shown(gateway, "alarm", "--readings")
+    assert row["records"][0]["vd"] == base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -116,4 +116,6 @@ def test_a_command_without_a_listed_gateway_or_with_wrong_words_is_refused(tmp_p
     assert "needs --set" in refuse("collector", "command", "gw-1", "configure", NODES[0].hex(), *rest)
     assert "number of a key generation" in refuse("collector", "command", "gw-1", "move-nodes", *rest)
     assert "names no node" in refuse("collector", "command", "gw-1", "status", NODES[0].hex(), *rest)
-    assert "startcity:" in refuse("collector", "command", "gw-1", "status", *rest, code=3), "nobody listens on port 1"
+    unreachable = refuse("collector", "command", "gw-1", "status", *rest, code=3)
+    assert "cannot reach" in unreachable and ":1: " in unreachable, "nobody listens on port 1"
+    assert "check `host` and `port` in [broker]" in unreachable

@@ -134,7 +134,7 @@ def test_a_gateway_takes_the_roots_of_a_vault_elsewhere(tmp_path: Path, gateway:
     row = {
         "node": NODE,
         "profile": "parking-qmc5883l",
-        "generation": 1,
+        "generations": [1],
         "name": "Stall 1",
         "place": "",
         "command": None,
@@ -294,3 +294,60 @@ def test_true_and_false_are_taken_in_any_case(tmp_path: Path, vault: Path) -> No
     assert json.loads((tmp_path / "n" / "config.json").read_text())["settings"]["stream"] is True
     assert "write true or false, such as false, not 'yes'" in refuse(*node, "--set", "stream=yes")
     assert "stream = false" in succeed("profile", "show", "strain-hx711")
+
+
+def test_the_list_has_one_row_a_node_with_its_generations(
+    tmp_path: Path, gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two nodes of three keys are two: under a header, with the newest name that says something, here from ./gateway.toml."""
+    first, second = bytes.fromhex(NODE), bytes.fromhex("aabbccddee02")
+    with open_registry(load_config(gateway)) as registry:
+        for number, (node, generation, name) in enumerate(
+            ((first, 0, "Stall 1"), (first, 2, ""), (second, 1, "Stall 2"))
+        ):
+            registry.add_node(NodeRecord(node, "parking-qmc5883l", generation, bytes([number]) * 16, name, ""))
+    monkeypatch.chdir(gateway.parent)
+    header, *rows, count = succeed("node", "list").splitlines()
+    assert header.split() == ["node", "profile", "generations", "name"] + ["place"]
+    assert [row.split() for row in rows] == [
+        [NODE, "parking-qmc5883l", "0,", "2", "Stall", "1"],
+        ["aabbccddee02", "parking-qmc5883l", "1", "Stall", "2"],
+    ]
+    assert count == "Nodes: 2."
+    assert "generazioni" in succeed("node", "list", "--lang", "it")
+    found = json.loads(succeed("node", "list", "--json"))
+    assert [(row["node"], row["generations"]) for row in found] == [(NODE, [0, 2]), ("aabbccddee02", [1])]
+
+
+@pytest.mark.parametrize(
+    "words", [("list",), ("import", "nodes.cose"), ("move", "1", "--dry-run"), ("command", NODE, "identify")]
+)
+def test_the_configuration_is_gateway_toml_where_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """As for `gateway run` and `status`: the file that is missing is named, and not the option."""
+    monkeypatch.chdir(tmp_path)
+    output = refuse("node", *words)
+    assert "gateway.toml" in output and "Missing option" not in output
+    assert "gateway.toml" in succeed("node", words[0], "--help")
+
+
+def test_the_way_to_the_gateway_is_a_sealed_file_and_works_as_written(
+    tmp_path: Path, gateway: Path, vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `node add --vault` prints makes a commissioning file, no roots in clear, and the gateway takes it."""
+    monkeypatch.chdir(tmp_path)
+    ends = ("--vault", vault, "--mqtt-host", "gw.example.org", "--open-network", "--generation", "3")
+    output = succeed(*add(tmp_path / "n", *ends))
+    advised = next(line for line in output.splitlines() if line.startswith("No gateway knows")).split("`")
+    (tmp_path / "commissioning.pub").write_bytes(gateway.with_name("commissioning.pub").read_bytes())
+    succeed(*shlex.split(advised[1])[1:])
+    monkeypatch.chdir(gateway.parent)
+    (gateway.parent / "nodes.cose").write_bytes((tmp_path / "nodes.cose").read_bytes())
+    succeed(*shlex.split(advised[3])[1:], "--vault-key", vault / "vault.pub", "--yes")
+    root = derive_root((tmp_path / "n" / "key.bin").read_bytes(), 3)
+    assert [(n.generation, n.root) for n in registered(gateway)] == [(3, root)]
+    assert root.hex() not in (tmp_path / "nodes.cose").read_bytes().hex()
+    assert "vault roots" not in output + succeed("node", "move", "--help") + succeed(
+        "node", "move", "--help", "--lang", "it"
+    )

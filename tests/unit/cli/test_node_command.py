@@ -57,6 +57,7 @@ def test_a_command_becomes_one_request(known: Path) -> None:
         (["identify", "--set", "heartbeat_s=60"], "takes no settings"),
         (["generation"], "needs a number"),
         (["generation", "1"], "no key of generation 1"),
+        (["generation", "1"], "startcity vault commission --generation 1 --out FILE"),
         (["reboot", "1"], "takes no generation"),
     ],
 )

@@ -175,3 +175,31 @@ def test_no_text_stands_twice() -> None:
     """A second Italian text for the same English one would win unseen."""
     english = [pair[0] for pair in words_operator.PAIRS]
     assert len(set(english)) == len(english)
+
+
+def test_a_stopped_gateway_says_first_how_to_start_it_and_marks_one_cause(gateway: Path, well: Status) -> None:
+    """Brokers that are away because it is stopped carry no mark, in both languages; what is wrong of itself keeps its own."""
+    status = fresh(well)
+    status.update(stopped=True)
+    for name in ("nodes_broker", "city_broker"):
+        status[name] |= {"is_connected": False, "reason": "ended by us"}
+    code, screen = seen(gateway, status)
+    first = screen.splitlines()[0]
+    assert (
+        code == 3
+        and f"does not run: start it with `sudo systemctl start startcity-gateway` or `startcity gateway run --config {gateway}`"
+        in first
+    )
+    assert [line for line in screen.splitlines() if line.startswith("!")] == [first]
+    assert "avviarlo con" in seen(gateway, fresh(status), lang="it")[1].splitlines()[0]
+    status["journal"]["evicted_batches"] = 3
+    marked = [line for line in seen(gateway, status)[1].splitlines() if line.startswith("!")]
+    assert len(marked) == 2 and "3 batches were given up" in marked[1]
+
+
+def test_one_that_hangs_is_started_anew(gateway: Path, well: Status) -> None:
+    """Its process is there, so a second one could not start beside it."""
+    status = fresh(well)
+    status["written_at_unix_ms"] -= 31_000
+    first = seen(gateway, status)[1].splitlines()[0]
+    assert "does not run any more: start it anew with `sudo systemctl restart startcity-gateway`" in first

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
+from device_profiles.files import SHIPPED
 from gateway_agent.model import NodeId
 from gateway_agent.wire.keys import derive_root
 from tests.support.command_line import mode_of, refuse, succeed
@@ -133,4 +135,18 @@ def test_a_master_of_another_node_is_refused(vault: Path, tmp_path: Path) -> Non
     succeed("vault", "add", "aabbccddee01", "--vault", vault, *ADD, "--key", key)
     output = refuse("vault", "add", "aabbccddee02", "--vault", vault, *ADD, "--key", key)
     assert "this key for node aabbccddee01 already" in output
+    assert list(masters(vault)) == ["aabbccddee01"]
+
+
+def test_a_profile_that_nobody_has_is_refused_before_the_node_is_kept(vault: Path, tmp_path: Path) -> None:
+    """As `node add` does: the known ones are listed, nothing is kept; a city's own folder counts instead, where it is given."""
+    words = ("vault", "add", "aabbccddee01", "--vault", vault, "--profile")
+    output = refuse(*words, "nix")
+    assert "There is no profile nix. Known: " in output and "parking-qmc5883l" in output
+    assert "Non c'è un profilo nix" in refuse(*words, "nix", "--lang", "it")
+    assert masters(vault) == {}
+    own = tmp_path / "profiles"
+    shutil.copytree(SHIPPED / "parking-qmc5883l", own / "parking-qmc5883l")
+    assert "Known: parking-qmc5883l." in refuse(*words, "strain-hx711", "--profiles", own)
+    succeed(*words, "parking-qmc5883l", "--profiles", own)
     assert list(masters(vault)) == ["aabbccddee01"]

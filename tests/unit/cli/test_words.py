@@ -33,6 +33,7 @@ SPOKEN_BY = (
     "cli_vault.py",
     "figures.py",
     "journal_page.py",
+    "known_profile.py",
     "node_command.py",
     "node_import.py",
     "node_move.py",
