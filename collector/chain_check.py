@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from collector.findings import ChainReport, Finding, NodeReport, Report
+from collector.findings import GIVE_FIRST_KEY, ChainReport, Finding, NodeReport, Report
 from collector.key_succession import KeySuccession
 from collector.seen import Seen, Sight, fingerprint_of, fingerprint_of_bytes
 from collector.segments import SegmentHeader, SignedEntry
@@ -89,13 +89,15 @@ class ChainChecker:
         owners: Mapping[bytes, str] | None = None,
         on_frame: OnFrame | None = None,
         successions: Mapping[bytes, KeySuccession] | None = None,
+        earlier: frozenset[bytes] = frozenset(),
     ) -> None:
-        """`successions` by the id of each key in them."""
+        """`successions` by the id of each key in them; `earlier`: ids of keys that name a given one as a later one of theirs."""
         self.report = report
         self.chains: dict[ChainName, Chain] = {}
         self._keys = keys
         self._on_frame = on_frame
         self._successions = dict(successions or {})
+        self._earlier = earlier
         self._signers = Signers(
             owners or {}, {key: next(iter(found.keys())) for key, found in self._successions.items()}
         )
@@ -238,6 +240,8 @@ class ChainChecker:
             public_key = self._keys.get(sign1.key_id)
             if public_key is None:
                 detail = f"number {entry.number} is signed by {sign1.key_id.hex()}, whose public key was not given"
+                if sign1.key_id in self._earlier:
+                    detail += f"; the key given is a later one: {GIVE_FIRST_KEY}"
                 self.problem(chain, place._replace(kind="unknown_key", detail=detail))
                 return None
             opened: Batch | Gap

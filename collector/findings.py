@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gateway_agent.wire.gap import GapReason
 
 FINDINGS_LISTED = 50
+GIVE_FIRST_KEY = "give the FIRST public key of this gateway (gateway.first.pub.pem)"
 
 PROVES = """\
 What this proves, for every lane listed as intact:
@@ -92,11 +93,22 @@ class Report:
     problem_count: int = 0
     heard_twice: int = 0
     evidence: int = 0
+    later_keys: list[tuple[str, str]] = field(default_factory=list)  # gateway, id of a key given that is not its first
 
     @property
     def is_intact(self) -> bool:
         """True only if nothing at all is wrong."""
         return self.problem_count == 0
+
+    @property
+    def advice(self) -> list[str]:
+        """What to do so that a check that failed can be done, in plain words."""
+        if self.is_intact:
+            return []
+        return [
+            f"{gateway}: the key given, {key_id}, is a later one, and proves nothing that was signed before it: {GIVE_FIRST_KEY}"
+            for gateway, key_id in self.later_keys
+        ]
 
     def problem(self, finding: Finding) -> None:
         """Count a problem; the first ones are listed."""
@@ -131,6 +143,7 @@ class Report:
             "problem_count": self.problem_count,
             "problems": [finding._asdict() for finding in self.problems],
             "notes": [finding._asdict() for finding in self.notes],
+            "advice": self.advice,
         }
 
     def as_text(self) -> str:
@@ -162,5 +175,5 @@ class Report:
         lines += [f"problem: {problem}" for problem in self.problems]
         if self.problem_count > len(self.problems):
             lines.append(f"and {self.problem_count - len(self.problems)} problems more")
-        lines += [PROVES, "INTACT" if self.is_intact else f"NOT INTACT: {self.problem_count} problems"]
+        lines += [PROVES, "INTACT" if self.is_intact else f"NOT INTACT: {self.problem_count} problems", *self.advice]
         return "\n".join(lines)

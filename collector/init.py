@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from collector.config import check_gateway_id
@@ -70,7 +70,8 @@ def init(
     """Make key, public key and configuration in a directory. Never overwrites anything.
 
     Args:
-        gateways: (gateway id, file with its public key, from where the caller stands).
+        gateways: (gateway id, file with its public key, from where the caller stands). It is copied: the file may change
+            with the gateway's key, and the collector follows from the first.
 
     Raises:
         ConfigError: one of the files is there already, a gateway's id or key is none, or the directory cannot be written.
@@ -80,12 +81,16 @@ def init(
     if there:
         raise ConfigError(f"{there[0]} exists already; move it away or choose another directory")
     key = Ed25519PrivateKey.generate()
-    blocks = "\n".join(_block(directory, gateway_id, path) for gateway_id, path in gateways) or _GATEWAY_EXAMPLE
+    copies = {_copy_path(directory, name): _gateway_key(directory, name, path) for name, path in gateways}
+    blocks = "\n".join(_block(directory, gateway_id) for gateway_id, _ in gateways) or _GATEWAY_EXAMPLE
     ids = [gateway_id for gateway_id, _ in gateways]
     if len(set(ids)) < len(ids):
         raise ConfigError("--gateway: one id is given twice; give each gateway once")
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        for path, public_key in copies.items():
+            if not path.exists():  # else it holds this very key
+                _write(path, public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
         _write(made.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
         _write(made.public_key, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
         _write(made.config, _TEMPLATE.format(host=json.dumps(host), port=port, gateways=blocks).encode(), 0o644)
@@ -94,20 +99,33 @@ def init(
     return made
 
 
-def _block(directory: Path, gateway_id: str, public_key: Path) -> str:
-    """A gateway's lines. The file's paths are relative to the file, so a key elsewhere stands there with its whole path."""
+def _copy_path(directory: Path, gateway_id: str) -> Path:
+    """Where a gateway's key stands. An id has no dot, so the second name is no other gateway's."""
+    return directory / ("collector.gateway.pub.pem" if gateway_id == "collector" else f"{gateway_id}.pub.pem")
+
+
+def _gateway_key(directory: Path, gateway_id: str, file: Path) -> Ed25519PublicKey:
+    """The key to copy. Raises: ConfigError: id or file is none, or another key stands where the copy goes."""
     if (reason := check_gateway_id(gateway_id)) is not None:
-        raise ConfigError(f"--gateway {gateway_id}={public_key}: the id is {reason}")
+        raise ConfigError(f"--gateway {gateway_id}={file}: the id is {reason}")
     try:
-        load_public(public_key)
+        key = load_public(file)
     except ConfigError as error:
         raise ConfigError(
             f"--gateway {gateway_id}: {error}; name the gateway.pub.pem that `startcity gateway init` made there"
         ) from error
-    whole, beside = public_key.resolve(), directory.resolve()
-    place = whole.relative_to(beside) if whole.is_relative_to(beside) else whole
-    # TOML's basic strings have the escapes of JSON's.
-    return _GATEWAY.format(id=gateway_id, key=json.dumps(str(place), ensure_ascii=False))
+    copy = _copy_path(directory, gateway_id)
+    if copy.is_symlink() or (copy.exists() and load_public(copy).public_bytes_raw() != key.public_bytes_raw()):
+        raise ConfigError(
+            f"--gateway {gateway_id}: {copy} is a link, or another key; move it away: the key is copied there"
+        )
+    return key
+
+
+def _block(directory: Path, gateway_id: str) -> str:
+    """A gateway's lines; the path is relative to the configuration."""
+    name = _copy_path(directory, gateway_id).name
+    return _GATEWAY.format(id=gateway_id, key=json.dumps(name))
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

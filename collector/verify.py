@@ -31,7 +31,7 @@ from collector.key_succession import KeySuccession
 from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, SignedEntry, decode_body, scan
 from collector.tail_check import TailChecker, refuse_unsigned
 from gateway_agent.errors import ConfigError, WireError
-from gateway_agent.wire.key_change import parse_key_change
+from gateway_agent.wire.key_change import KeyChange, parse_key_change
 
 _INSTANCE = re.compile(r"[0-9a-f]{16}")
 _FIRST_NUMBER = re.compile(r"([0-9]{12})(_[0-9]+)?\.seg")  # an archive's segment is named by it
@@ -96,8 +96,8 @@ def verify(
         detail = "named like a segment, and no file: a folder, or a link to nothing"
         report.problem(Finding("not_a_file", str(other.relative_to(root)), 0, detail))
     given = dict(gateway_keys)
-    successions, gateway_keys = _follow_changes(root, given, owners or {}, report)
-    checker = ChainChecker(report, gateway_keys, owners, on_frame, successions)
+    successions, gateway_keys, earlier = _follow_changes(root, given, owners or {}, report)
+    checker = ChainChecker(report, gateway_keys, owners, on_frame, successions, earlier)
     headerless: list[_Headerless] = []
     for directory, inside in groupby(segments, key=lambda segment: segment.parent):
         in_directory = list(inside)
@@ -134,8 +134,9 @@ def verify(
 
 def _follow_changes(
     root: Path, given: Keys, owners: Mapping[bytes, str], report: Report
-) -> tuple[dict[bytes, KeySuccession], dict[bytes, Ed25519PublicKey]]:
-    """The keys that the given ones lead to, by the signed changes that lie below the path; by key id."""
+) -> tuple[dict[bytes, KeySuccession], dict[bytes, Ed25519PublicKey], frozenset[bytes]]:
+    """The keys that the given ones lead to, by the signed changes that lie below the path; by key id. And the ids of the keys
+    before the given ones: they prove nothing, but show that a later key was given than the first."""
     successions: dict[bytes, KeySuccession] = {}
     waiting = []
     for file in sorted(root.rglob(f"{KEYS_FOLDER}/*.cose")):
@@ -173,7 +174,21 @@ def _follow_changes(
     keys = dict(given)
     for succession in successions.values():
         keys |= succession.keys()
-    return successions, keys
+    return successions, keys, _earlier_keys([change for _, _, _, change in waiting], given, report)
+
+
+def _earlier_keys(unproved: list[KeyChange], given: Keys, report: Report) -> frozenset[bytes]:
+    """The ids of the keys that lead to a given one. In each change the later key has agreed, so nobody invents one before it."""
+    report.later_keys += sorted(
+        {(str(change.gateway_id), change.new_key_id.hex()) for change in unproved if change.new_key_id in given}
+    )
+    earlier: set[bytes] = set()
+    is_moving = True
+    while is_moving:
+        found = {change.old_key_id for change in unproved if change.new_key_id in earlier | set(given)}
+        is_moving = not found <= earlier
+        earlier |= found
+    return frozenset(earlier)
 
 
 def _one_segment(path: Path) -> Path:

@@ -18,17 +18,29 @@ from click.exceptions import Exit
 
 from collector.config import Config, load_config
 from collector.key_succession import KeySuccession
+from gateway_agent.control.commands import RESULTS
 from gateway_agent.errors import ConfigError, Unavailable, WireError
 from gateway_agent.model import GatewayId, NodeId
 from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, open_connection
+from gateway_agent.mqtt.staying_connected import connect_reason
+from gateway_agent.operate.write_budget import Card
 from gateway_agent.wire import cbor
 from gateway_agent.wire.answer import Answer, AnswerState, open_answer
-from gateway_agent.wire.command import CITY_CODES, CODE_MOVE_NODES, GATEWAY_CODE_MIN, CityCommand, sign_command
+from gateway_agent.wire.command import (
+    CITY_CODES,
+    CODE_MOVE_NODES,
+    CODE_ROTATE_KEY,
+    CODE_STATUS,
+    GATEWAY_CODE_MIN,
+    CityCommand,
+    sign_command,
+)
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.down import CODE_CONFIGURE, CODE_GENERATION
 from gateway_agent.wire.signer import Signer, load_signer
 from gateway_agent.wire.state import State, open_state
 from startcity.node_command import parse_setting
+from startcity.status_page import page_of, text_of
 from tools.node_id import parse_node_id
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -37,6 +49,15 @@ _VALID_S = 600
 # What another number, boot or time puts right; everything else needs a person.
 _WORTH_ANOTHER = ("CommandExpired", "CommandBoot", "CommandNumber")
 NOT_RIGHT = 1
+_CARD = Card(32_000_000_000, 1_000, 4_096 << 10)  # the defaults of `startcity gateway status`
+_STATES = {
+    AnswerState.TAKEN: "is taken",
+    AnswerState.DONE: "is done",
+    AnswerState.FAILED: "has failed",
+    AnswerState.REFUSED: "is refused",
+    AnswerState.EXPIRED: "has expired, the node was not heard in time",
+    AnswerState.REPLACED: "was replaced by a newer command",
+}
 
 
 class Asked(NamedTuple):
@@ -115,12 +136,42 @@ def command(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        detail = "".join(f": {part}" for part in (answer.reason, found["result"]) if part not in ("", None))
-        click.echo(f"{gateway}: {word} is {answer.state.word}{detail}")
+        for line in answer_lines(gateway, word, answer):
+            click.echo(line)
     if answer.state is AnswerState.TAKEN:
         raise Unavailable(f"no end within {wait_s:g} s; the command goes on waiting for its node")
     if answer.state is not AnswerState.DONE:
         raise Exit(NOT_RIGHT)
+
+
+def answer_lines(gateway: str, word: str, answer: Answer) -> list[str]:
+    """The answer as people read it."""
+    said = f"{gateway}: {word} {_STATES[answer.state]}"
+    if answer.reason:
+        said += f": {answer.reason}"
+    code, result = CITY_CODES[word], answer.result
+    if code == CODE_STATUS and answer.state is AnswerState.DONE and isinstance(result, str):
+        return [said, *_status_lines(result)]
+    if code == CODE_ROTATE_KEY and isinstance(result, bytes):
+        return [f"{said}: the new public key is {result.hex()}"]
+    if isinstance(result, int):  # a node's word
+        is_known = 0 <= result < len(RESULTS)
+        return [said if result == 0 else f"{said}: {RESULTS[result] if is_known else f'unknown result {result}'}"]
+    return [said if result in (None, "") else f"{said}: {result.hex() if isinstance(result, bytes) else result}"]
+
+
+def _status_lines(text: str) -> list[str]:
+    """The screen of `startcity gateway status`. A gateway of another version may say other things: then as it said them."""
+    try:
+        status = json.loads(text)
+    except ValueError:
+        return [text]
+    try:
+        # It has just answered, so it runs; its clock, not the one here, says when.
+        page = page_of(status | {"is_running": True}, {}, _CARD, int(status["written_at_unix_ms"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return json.dumps(status, indent=1, sort_keys=True, ensure_ascii=False).splitlines()
+    return [text_of(line) for line in page]
 
 
 def _asked(gateway: str, word: str, node: str | None, generation: str | None, settings: tuple[str, ...]) -> Asked:
@@ -166,7 +217,10 @@ async def _call(endpoint: Endpoint, succession: KeySuccession, signer: Signer, a
             arrived.put_nowait((topic.decode(errors="replace"), payload))
 
     base = f"sc/{asked.gateway_id}"
-    connection = await open_connection(endpoint, on_messages)
+    try:
+        connection = await open_connection(endpoint, on_messages)
+    except Unavailable as error:
+        raise Unavailable(connect_reason(error, "broker", f"{endpoint.host}:{endpoint.port}")) from error
     try:
         await connection.subscribe([(f"{base}/key/+", 1), (f"{base}/state", 1), (f"{base}/answer", 1)])
         state = await _state(arrived, succession, base)

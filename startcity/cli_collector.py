@@ -46,7 +46,7 @@ def collector() -> None:
 @click.option(
     "--gateway", "gateways", multiple=True, metavar="ID=PUBLIC.PEM",
     help="A gateway that may deliver, and the file with its public key, from where you stand; may be repeated. "
-    "It is written relative to --dir if it lies in there, else with its whole path.",
+    "It is copied to --dir as ID.pub.pem. After a change of its key: its gateway.first.pub.pem.",
 )  # fmt: skip
 def init(directory: Path, host: str, port: int, gateways: tuple[str, ...]) -> None:
     """Make the collector's key and a configuration. Never overwrites anything.

@@ -4,16 +4,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from startcity.gateway_keys import operator, rotate_key
 from startcity.translated import TranslatedCommand, lang_option
 from tools.address import Address
+
+if TYPE_CHECKING:
+    from gateway_agent.config import Config
 
 # Imports of the agent are inside the commands, so that a mistyped option costs no second.
 _CONFIG_OPTION = click.option(
@@ -136,7 +142,33 @@ def _init(
     click.echo(f"data           {settings.data}")
     if settings.city_broker.collector_key and not settings.beside(settings.city_broker.collector_key).exists():
         click.echo(f"still missing  {settings.beside(settings.city_broker.collector_key)}: the collector's public key")
-    click.echo("next           startcity node add ID --profile PROFILE --out DIR --config " + str(config))
+    for label, line in zip(("next", *[""] * 9), _next_steps(settings, config), strict=False):
+        click.echo(f"{label:<14} {line}")
+
+
+def _next_steps(settings: Config, config: Path) -> list[str]:
+    """What is left until a node reports, as commands where there are any."""
+    nodes, city, quoted = settings.nodes_broker, settings.city_broker, shlex.quote(str(config))
+    steps = [
+        f"start the brokers: nodes' {nodes.host}:{nodes.port}, city's {city.host}:{city.port} (or correct {config})"
+    ]
+    if city.collector_key and not (key := settings.beside(city.collector_key)).exists():
+        steps.append(f"copy the collector's collector.pub.pem, of `startcity collector init`, to {key}")
+    steps.append(f"startcity gateway run --config {quoted}")
+    host = "ADDRESS" if _is_loopback(nodes.host) else nodes.host
+    steps.append(
+        f"startcity node add ID --profile PROFILE --out DIR --config {quoted} --wifi-ssid NETWORK --mqtt-host {host}"
+    )
+    if host == "ADDRESS":
+        steps.append("  where ADDRESS is this gateway's in the network of the nodes")
+    return [f"{place}. {step}" if not step.startswith(" ") else step for place, step in enumerate(steps, 1)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @group.command("run")
@@ -184,7 +216,8 @@ def status(config: Path, as_json: bool, card_gb: float, card_cycles: int, card_b
     content = read_status(data)
     now_ms = time.time_ns() // 1_000_000
     card = Card(int(card_gb * 1e9), card_cycles, card_block_kib << 10)
-    page = page_of(content, _oldest_unreceipted_ms(data / "journal"), card, now_ms)
+    run_command = f"startcity gateway run --config {shlex.quote(str(config))}"
+    page = page_of(content, _oldest_unreceipted_ms(data / "journal"), card, now_ms, run_command)
     if as_json:
         click.echo(json.dumps(content, indent=1, sort_keys=True, default=str))
     else:

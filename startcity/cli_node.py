@@ -10,15 +10,17 @@ import os
 import re
 import shlex
 from pathlib import Path
+from typing import NamedTuple
 
 import rich_click as click
 
-from device_profiles import Profile, load_profiles
+from device_profiles import Profile
 from gateway_agent.config import Config, load_config
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
 from gateway_agent.registry import NodeRecord, Registry, open_registry
 from gateway_agent.wire.keys import derive_root
+from startcity.known_profile import known_profile
 from startcity.node_command import command, latest_commands, parse_setting
 from startcity.node_import import import_
 from startcity.node_move import move
@@ -136,13 +138,14 @@ def add(
         said = say("Node {node} is registered at {gateway}.", node=node_id.hex(), gateway=gateway.gateway.id)
         click.echo(said)
     else:
-        hand_over = ["startcity", "vault", "roots", node_id.hex(), "--vault", str(vault)]
-        hand_over += ["--generation", str(generation), "--out", "roots.json"]
-        take = "startcity node import roots.json --config gateway.toml"
+        hand_over = ["startcity", "vault", "commission", node_id.hex(), "--vault", str(vault)]
+        hand_over += ["--gateway", "commissioning.pub", "--generation", str(generation), "--out", "nodes.cose"]
+        take = "startcity node import nodes.cose --config gateway.toml"
         click.echo(
             say(
-                "No gateway knows the node yet: `{roots}`, then at the gateway `{take}`.",
-                roots=shlex.join(hand_over),
+                "No gateway knows the node yet: with the gateway's commissioning.pub `{commission}`, then at the gateway "
+                "`{take}` (the first time with --vault-key vault.pub).",
+                commission=shlex.join(hand_over),
                 take=take,
             )
         )
@@ -162,12 +165,18 @@ def add(
 
 @group.command("list")
 @click.option(
-    "--config", type=_FILE, required=True, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP
+    "--config",
+    type=_FILE,
+    default=Path("gateway.toml"),
+    show_default=True,
+    envvar="STARTCITY_GATEWAY_CONFIG",
+    show_envvar=True,
+    help=_CONFIG_HELP,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @lang_option
 def list_(config: Path, as_json: bool) -> None:
-    """List the nodes that a gateway knows, without their keys.
+    """List the nodes that a gateway knows, each with its key generations, without their keys.
 
     \b
     Examples:
@@ -175,24 +184,26 @@ def list_(config: Path, as_json: bool) -> None:
     """
     gateway = load_config(config)
     with _registry(gateway) as registry:
-        nodes = registry.nodes()
+        nodes = _listed(registry.nodes())
     if as_json:
         commands = latest_commands(gateway.data)
         rows = [
             {
-                "node": n.node_id.hex(),
+                "node": n.node,
                 "profile": n.profile,
-                "generation": n.generation,
+                "generations": n.generations,
                 "name": n.name,
                 "place": n.place,
-                "command": commands.get(n.node_id.hex()),
+                "command": commands.get(n.node),
             }
             for n in nodes
         ]
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    for n in nodes:
-        click.echo(f"{n.node_id.hex()}  {n.profile:<24} {n.generation:>3}  {n.name:<20} {n.place}".rstrip())
+    lines = [(say("node"), say("profile"), say("generations"), say("name"), say("place"))] if nodes else []
+    lines += [(n.node, n.profile, ", ".join(map(str, n.generations)), n.name, n.place) for n in nodes]
+    for node, profile, generations, name, place in lines:
+        click.echo(f"{node:<12}  {profile:<24} {generations:<11}  {name:<20} {place}".rstrip())
     click.echo(say("Nodes: {count}.", count=len(nodes)), err=True)
 
 
@@ -201,13 +212,30 @@ group.add_command(command)
 group.add_command(move)
 
 
+class _Listed(NamedTuple):
+    """A node, whatever number of generations its keys have; profile, name and place are of the newest that has one."""
+
+    node: str
+    profile: str
+    generations: list[int]
+    name: str
+    place: str
+
+
+def _listed(records: list[NodeRecord]) -> list[_Listed]:
+    """One row a node, in the order of their ids."""
+    found: dict[str, _Listed] = {}
+    for n in sorted(records, key=lambda record: (record.node_id, record.generation)):
+        node = n.node_id.hex()
+        old = found.get(node, _Listed(node, n.profile, [], "", ""))
+        generations = [*old.generations, n.generation]
+        found[node] = _Listed(node, n.profile, generations, n.name or old.name, n.place or old.place)
+    return list(found.values())
+
+
 def _profile(profile_id: str, gateway: Config | None) -> Profile:
     folder = gateway.beside(gateway.profiles.folder) if gateway is not None and gateway.profiles.folder else None
-    profiles = load_profiles(folder)
-    if profile_id not in profiles:
-        known = ", ".join(sorted(profiles))
-        raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=profile_id, known=known))
-    return profiles[profile_id]
+    return known_profile(profile_id, folder)
 
 
 def _wifi(ssid: str, password_file: Path | None, is_open: bool) -> Wifi:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import rich_click as click
 
+from simulators.repository import require_repository
 from simulators.rom.command import board
 
 
@@ -45,6 +46,7 @@ def demo(seconds: float, keep: Path | None, broker: Literal["mosquitto", "amqtt"
       startcity sim demo
       startcity sim demo --seconds 20 --keep /tmp/city
     """
+    require_repository("startcity sim demo")
     from simulators.city import CityPlan  # noqa: PLC0415  (keeps `startcity --help` quick)
     from simulators.demo import run_demo  # noqa: PLC0415
 

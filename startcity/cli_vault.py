@@ -11,6 +11,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from gateway_agent.errors import ConfigError
+from startcity.known_profile import known_profile
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
 from tools.commissioning_key import read_commissioning_public
@@ -83,11 +84,25 @@ def key(vault: Path, as_json: bool) -> None:
 @click.option(
     "--profile", "profile_id", required=True, help="The device's profile; `startcity profile list` shows them."
 )
+@click.option(
+    "--profiles",
+    "profiles_folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of a city's own profiles. Default: the shipped ones.",
+)
 @click.option("--name", help="What people call the node.")
 @click.option("--place", help="Where it is.")
 @click.option("--key", "key_file", type=_FILE, help="A key.bin that was made without the vault. Default: a new master.")
 @lang_option
-def add(node: str, vault: Path, profile_id: str, name: str | None, place: str | None, key_file: Path | None) -> None:
+def add(
+    node: str,
+    vault: Path,
+    profile_id: str,
+    profiles_folder: Path | None,
+    name: str | None,
+    place: str | None,
+    key_file: Path | None,
+) -> None:
     """Keep a node's master. A node that is there keeps the one it has.
 
     \b
@@ -96,6 +111,8 @@ def add(node: str, vault: Path, profile_id: str, name: str | None, place: str | 
       startcity vault add aabbccddee02 --vault vault --profile strain-hx711 --key node02/key.bin
     """
     node_id = parse_node_id(node)
+    # Here, and not weeks later at the gateway, which would refuse the whole file.
+    known_profile(profile_id, profiles_folder)
     master = read_secret(key_file) if key_file is not None else None
     _master, is_new = Vault.open(vault).add(node_id, profile=profile_id, name=name, place=place, master=master)
     text = "Node {node} is in the vault." if is_new else "Node {node} was in the vault; it keeps its key."

@@ -150,7 +150,8 @@ def rotate_key(config: Path, as_json: bool) -> None:
     """Change the signing key for a new one. The old key signs which one it is, and signs nothing after that.
 
     Works beside a running gateway, which changes it between two batches, and on a stopped one. Nothing has to be done at
-    the collector or for auditors: both follow from the first public key. Back up the new private key, off the gateway.
+    the collector or for auditors: both follow from the first public key, which stays beside the key for ever as
+    gateway.first.pub.pem (gateway.pub.pem becomes the new one). Back up the new private key, off the gateway.
 
     Exit codes: 0 done; 2 a setting is wrong; 3 the disk refuses, or the running gateway has not answered in 30 s.
 
@@ -162,6 +163,7 @@ def rotate_key(config: Path, as_json: bool) -> None:
     from gateway_agent.config import load_config  # noqa: PLC0415
     from gateway_agent.errors import ConfigError  # noqa: PLC0415
     from gateway_agent.journal import JournalBusy  # noqa: PLC0415
+    from gateway_agent.operate.key_files import first_public_path_of  # noqa: PLC0415
 
     settings = load_config(config)
     if not settings.data.is_dir():
@@ -171,8 +173,21 @@ def rotate_key(config: Path, as_json: bool) -> None:
     except JournalBusy:
         found = _rotate_running(settings.data)
     key_path = settings.beside(settings.gateway.key)
-    text = f"{key_path} has a new key, {found['key_id']}: back it up. The old one is gone."
-    _say(as_json, {"key": str(key_path), "key_id": found["key_id"], "public_key": found["public_key"]}, text)
+    first_path = first_public_path_of(key_path)
+    is_there = first_path.exists()
+    first = (
+        f"The collector and `startcity verify` start from the FIRST public key of this gateway: {first_path}"
+        if is_there
+        else f"The FIRST public key of this gateway is not known here: copy it from the collector to {first_path}"
+    )
+    text = f"{key_path} has a new key, {found['key_id']}: back it up. The old one is gone.\n{first}"
+    result = {
+        "key": str(key_path),
+        "key_id": found["key_id"],
+        "public_key": found["public_key"],
+        "first_public_key": str(first_path) if is_there else None,
+    }
+    _say(as_json, result, text)
 
 
 def _rotate_stopped(settings: Any) -> dict[str, Any]:

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from gateway_agent.errors import WireError
 from gateway_agent.journal.salvage import Loss, Reason
 from gateway_agent.model import NodeId, OwnReading
 from gateway_agent.operate.journal_check import Account, InstanceAccount, Kind, LaneAccount, Problem, SignedGap
 from gateway_agent.operate.journal_repair import Repair
 from gateway_agent.operate.stored_batches import ShownBatch
+from gateway_agent.wire import cbor
 from gateway_agent.wire.gap import GapReason
 from gateway_agent.wire.senml_resolve import pack_to_senml
 from startcity.figures import moment, size
@@ -51,10 +54,18 @@ def account_lines(account: Account) -> Iterator[str]:
     yield from (f"  {name}  {size(count)}" for name, count in folder.quarantine)
     if account.has_key:
         yield say("Signatures that are good: {count}.", count=account.good_signatures)
+        if account.has_earlier_keys:
+            yield say(
+                "The key given is not the first of this gateway: those before it were taken from the journal itself. `startcity "
+                "verify` takes none from there and says NOT INTACT with this key; give it the first one "
+                "(gateway.first.pub.pem)."
+            )
     else:
         yield say("Signatures were not checked: give the gateway's public key with --key.")
     yield from problem_lines(account.problems)
-    if account.is_intact:
+    if account.is_intact and not account.has_key:
+        yield say("Intact as far as checked: signatures were not.")
+    elif account.is_intact:
         yield say("Intact. `startcity verify` opens every batch too, and compares it with receipts and signed states.")
     else:
         yield say(
@@ -144,7 +155,11 @@ def account_object(account: Account) -> dict[str, Any]:
             "damaged_bytes": folder.receipts.damaged_bytes,
         },
         "quarantine": [{"name": name, "bytes": count} for name, count in folder.quarantine],
-        "signatures": {"checked": account.has_key, "good": account.good_signatures},
+        "signatures": {
+            "checked": account.has_key,
+            "good": account.good_signatures,
+            "earlier_keys_from_journal": account.has_earlier_keys,
+        },
         "kept_of_damaged": account.kept_of_damaged,
         "problems": [problem._asdict() for problem in account.problems],
     }
@@ -272,13 +287,13 @@ def batch_lines(batch: ShownBatch, with_readings: bool) -> Iterator[str]:
     if batch.problem:
         yield "    " + say("cannot be read: {reason}", reason=batch.problem)
     if with_readings and batch.body is not None:
-        for record in _records(batch):
-            value = next((record[key] for key in ("v", "vs", "vb", "vd") if key in record), "")
-            unit = f" {record['u']}" if "u" in record else ""
-            yield f"      {_record_time(record)}  {record['n']} = {value}{unit}"
-        for row in batch.body.opaque:
+        for row in batch.body.frames:
+            for record in pack_to_senml(NodeId(row.kid[:6]), row.pack):
+                yield _record_line(record, row.kid[6:])
+        yield from (_record_line(_own_record(reading), None) for reading in batch.body.own)
+        for opaque in batch.body.opaque:
             yield "      " + say(
-                "{node}: frame {number} cannot be read here", node=row.kid[:6].hex(), number=row.sequence
+                "{node}: frame {number} cannot be read here", node=opaque.kid[:6].hex(), number=opaque.sequence
             )
 
 
@@ -313,6 +328,32 @@ def _records(batch: ShownBatch) -> list[dict[str, Any]]:
         return []
     rows = [record for row in batch.body.frames for record in pack_to_senml(NodeId(row.kid[:6]), row.pack)]
     return rows + [_own_record(reading) for reading in batch.body.own]
+
+
+def _record_line(record: dict[str, Any], epoch: bytes | None) -> str:
+    """A reading as people read it; `epoch` is its frame's, None for the gateway's own."""
+    value = next((record[key] for key in ("v", "vs", "vb", "vd") if key in record), "")
+    if epoch is not None and record["n"].endswith(":lost") and "vd" in record:
+        value = _lost_text(record["vd"], epoch) or value
+    unit = f" {record['u']}" if "u" in record else ""
+    return f"      {_record_time(record)}  {record['n']} = {value}{unit}"
+
+
+def _lost_text(text: str, epoch: bytes) -> str:
+    """The numbers that a node gave up, in words (docs/wire.md, 3); "" where the node said something else."""
+    try:
+        ranges, reason = cbor.decode_sequence(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        numbers = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
+    except (WireError, ValueError, TypeError):
+        return ""
+    words = {0: say("its queue was full"), 1: say("damaged on its flash"), 2: say("it lost power")}
+    why = words.get(reason) if type(reason) is int else None
+    return say(
+        "epoch {epoch}: numbers {numbers} given up: {reason}",
+        epoch=epoch.hex(),
+        numbers=numbers,
+        reason=why or say("reason {number}", number=reason),
+    )
 
 
 def _own_record(reading: OwnReading) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import json
 import secrets
 import time
 import tomllib
+from datetime import date
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--config",
     type=_FILE,
-    required=True,
+    default=Path("gateway.toml"),
+    show_default=True,
     envvar="STARTCITY_GATEWAY_CONFIG",
     show_envvar=True,
     help="The gateway's configuration, whose registry is used.",
@@ -107,9 +110,10 @@ def parse_setting(text: str) -> tuple[str, object]:
     if not separator or not name:
         raise ConfigError(say("--set {given}: write NAME=VALUE, such as --set interval_s=60.", given=text))
     try:
-        return name, tomllib.loads(f"value = {value}")["value"]
+        found = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return name, value
+    return name, value if isinstance(found, date | clock_time) else found  # no setting is a date: an expiry is text
 
 
 def latest_commands(data: Path) -> dict[str, dict[str, Any]]:

@@ -40,7 +40,8 @@ class Imported(NamedTuple):
 @click.option(
     "--config",
     type=_FILE,
-    required=True,
+    default=Path("gateway.toml"),
+    show_default=True,
     envvar="STARTCITY_GATEWAY_CONFIG",
     show_envvar=True,
     help="The gateway's configuration, whose registry is used.",
@@ -169,7 +170,15 @@ def register(gateway: Config, nodes: list[NodeRecord], *, replace: bool) -> None
         for n in nodes:
             if n.profile not in profiles:
                 names = ", ".join(sorted(profiles))
-                raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=n.profile, known=names))
+                raise ConfigError(
+                    say(
+                        "Node {node}: there is no profile {profile} at this gateway. Known: {known}. Correct it where the vault "
+                        "is, with `startcity vault add {node}`, and make the file again.",
+                        node=n.node_id.hex(),
+                        profile=n.profile,
+                        known=names,
+                    )
+                )
             if owners.setdefault(n.root, n.node_id) != n.node_id:
                 raise ConfigError(
                     say(

@@ -32,7 +32,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--config",
     type=_FILE,
-    required=True,
+    default=Path("gateway.toml"),
+    show_default=True,
     envvar="STARTCITY_GATEWAY_CONFIG",
     show_envvar=True,
     help="The gateway's configuration, whose registry is used.",
@@ -43,8 +44,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def move(generation: int, nodes: tuple[str, ...], config: Path, dry_run: bool, as_json: bool) -> None:
     """Ask all nodes, or those named, to move to key generation N, after a gateway was stolen.
 
-    Their roots of N come first, from the vault (`vault roots --generation N`, then `node import`), at every gateway that hears
-    them. A node that was heard under N has moved; nodes that do not answer are asked again by calling this again. Frames
+    Their roots of N come first, from the vault (`vault commission --generation N --out FILE`, then `node import FILE`), at every
+    gateway that hears them. A node that was heard under N has moved; nodes that do not answer are asked again by calling this again. Frames
     under older generations then count only for the epochs that were heard before, and for the days of `old_generation_days`.
 
     Exit code 0: all have moved; 1: some have not yet, or have no root of N; 2: a setting is wrong.

@@ -37,7 +37,13 @@ def is_alive(status: Status, now_ms: int) -> bool:
     return bool(status.get("is_running")) and now_ms - int(status.get("written_at_unix_ms", 0)) < STALE_S * 1_000
 
 
-def page_of(status: Status, oldest_ms: Mapping[str, int | None], card: Card, now_ms: int) -> list[Line]:
+def page_of(
+    status: Status,
+    oldest_ms: Mapping[str, int | None],
+    card: Card,
+    now_ms: int,
+    run_command: str = "startcity gateway run",
+) -> list[Line]:
     """The screen.
 
     Args:
@@ -45,13 +51,17 @@ def page_of(status: Status, oldest_ms: Mapping[str, int | None], card: Card, now
         oldest_ms: by lane, when the oldest batch was sealed that the city does not hold; None or missing: not known, or none.
         card: what the memory card is assumed to be.
         now_ms: the wall clock.
+        run_command: what starts this gateway by hand.
     """
-    lines = [*_process(status, now_ms), *_clock(status), *_brokers(status), *_nodes(status)]
-    lines += [*_journal(status), *_lanes(status, oldest_ms, now_ms), *_writing(status, card), *_counters(status)]
+    brokers, lanes = list(_brokers(status)), list(_lanes(status, oldest_ms, now_ms))
+    if not is_alive(status, now_ms):  # who does not run is not connected, and gets no receipts: one cause, one mark
+        brokers, lanes = ([line._replace(is_bad=False) for line in part] for part in (brokers, lanes))
+    lines = [*_process(status, now_ms), *_clock(status), *brokers, *_nodes(status)]
+    lines += [*_journal(status), *lanes, *_writing(status, card), *_counters(status)]
     bad = sum(line.is_bad for line in lines)
     verdict = say("needs attention: {count}", count=bad) if bad else say("well")
     if not is_alive(status, now_ms):
-        verdict = say("does not run")
+        return [Line(str(status.get("gateway", "?")), _start(status, run_command), True), *lines]
     return [Line(str(status.get("gateway", "?")), verdict, bool(bad)), *lines]
 
 
@@ -60,13 +70,23 @@ def text_of(line: Line) -> str:
     return f"{'!' if line.is_bad else ' '} {line.label:<{_LABEL_WIDTH}} {line.text}"
 
 
+def _start(status: Status, run_command: str) -> str:
+    """What starts it. A process that hangs is in the way of another one, so its service is started anew."""
+    if status.get("is_running"):
+        return say(
+            "does not run any more: start it anew with {start}", start="`sudo systemctl restart startcity-gateway`"
+        )
+    start = say("{first} or {second}", first="`sudo systemctl start startcity-gateway`", second=f"`{run_command}`")
+    return say("does not run: start it with {start}", start=start)
+
+
 def _process(status: Status, now_ms: int) -> Iterator[Line]:
     written_ms = int(status.get("written_at_unix_ms", 0))
     running = span(status.get("running_s", 0))
     if is_alive(status, now_ms):
         yield Line(say("process"), say("{pid}, running for {span}", pid=status.get("pid"), span=running))
     elif status.get("stopped"):
-        yield Line(say("process"), say("stopped at {time}, after {span}", time=moment(written_ms), span=running), True)
+        yield Line(say("process"), say("stopped at {time}, after {span}", time=moment(written_ms), span=running))
     elif status.get("is_running"):
         text = say(
             "{pid} has not written its status since {time}: see its log", pid=status.get("pid"), time=moment(written_ms)

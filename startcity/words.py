@@ -133,8 +133,10 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ),
     ("Node {node} is registered at {gateway}.", "Il nodo {node} è registrato presso {gateway}."),
     (
-        "No gateway knows the node yet: `{roots}`, then at the gateway `{take}`.",
-        "Nessun gateway conosce ancora il nodo: `{roots}`, poi presso il gateway `{take}`.",
+        "No gateway knows the node yet: with the gateway's commissioning.pub `{commission}`, then at the gateway `{take}` "
+        "(the first time with --vault-key vault.pub).",
+        "Nessun gateway conosce ancora il nodo: con il commissioning.pub del gateway `{commission}`, poi presso il gateway "
+        "`{take}` (la prima volta con --vault-key vault.pub).",
     ),
     (
         "No vault has the master: keep it with `{command}`.",
@@ -251,8 +253,8 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ("Nodes registered at {gateway}: {count}.", "Nodi registrati presso {gateway}: {count}."),
     ("Delete {file} now: it holds keys.", "Cancellare ora {file}: contiene chiavi."),
     (
-        "List the nodes that a gateway knows, without their keys.",
-        "Elenca i nodi che un gateway conosce, senza le chiavi.",
+        "List the nodes that a gateway knows, each with its key generations, without their keys.",
+        "Elenca i nodi che un gateway conosce, ognuno con le sue generazioni di chiavi, senza le chiavi.",
     ),
     ("Print one JSON object.", "Stampa un oggetto JSON."),
     (
@@ -308,6 +310,17 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "Nodo {node}: il suo firmware non conosce {word}.",
     ),
     ("Nodes: {count}.", "Nodi: {count}."),
+    ("node", "nodo"),
+    ("profile", "profilo"),
+    ("generations", "generazioni"),
+    ("name", "nome"),
+    ("place", "luogo"),
+    (
+        "Node {node}: there is no profile {profile} at this gateway. Known: {known}. Correct it where the vault is, with "
+        "`startcity vault add {node}`, and make the file again.",
+        "Nodo {node}: presso questo gateway non c'è un profilo {profile}. Quelli noti: {known}. Correggerlo dove sta il "
+        "caveau, con `startcity vault add {node}`, e rifare il file.",
+    ),
     ("There is no profile {profile}. Known: {known}.", "Non c'è un profilo {profile}. Quelli noti: {known}."),
     (
         "--set {given}: write NAME=VALUE, such as --set interval_s=60.",

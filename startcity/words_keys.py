@@ -7,13 +7,15 @@ from __future__ import annotations
 PAIRS: tuple[tuple[str, str], ...] = (
     (
         "Ask all nodes, or those named, to move to key generation N, after a gateway was stolen."
-        "\n\nTheir roots of N come first, from the vault (`vault roots --generation N`, then `node import`), at every gateway "
+        "\n\nTheir roots of N come first, from the vault (`vault commission --generation N --out FILE`, then `node import "
+        "FILE`), at every gateway "
         "that hears them. A node that was heard under N has moved; nodes that do not answer are asked again by calling this "
         "again. Frames under older generations then count only for the epochs that were heard before, and for the days of "
         "`old_generation_days`."
         "\n\nExit code 0: all have moved; 1: some have not yet, or have no root of N; 2: a setting is wrong.",
         "Chiede a tutti i nodi, o a quelli indicati, di passare alla generazione di chiavi N, dopo il furto di un gateway."
-        "\n\nPrima vengono le loro radici di N, dal caveau (`vault roots --generation N`, poi `node import`), in ogni gateway "
+        "\n\nPrima vengono le loro radici di N, dal caveau (`vault commission --generation N --out FILE`, poi `node import "
+        "FILE`), in ogni gateway "
         "che li sente. Un nodo sentito sotto N è passato; a quelli che non rispondono si chiede di nuovo ripetendo il comando. "
         "I frame sotto generazioni precedenti valgono allora solo per le epoche già sentite, e per i giorni di "
         "`old_generation_days`."

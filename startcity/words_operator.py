@@ -26,6 +26,7 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Intact. `startcity verify` opens every batch too, and compares it with receipts and signed states.",
         "Integro. `startcity verify` apre anche ogni lotto e lo confronta con ricevute e stati firmati.",
     ),
+    ("Intact as far as checked: signatures were not.", "Integro per quanto verificato: le firme no."),
     ("Look into a gateway's journal, and mend it.", "Guardare nel giornale di un gateway e ripararlo."),
     (
         "Mend the journal of a stopped gateway: cut torn ends, salvage damaged files, sign a gap for what is lost."
@@ -81,6 +82,12 @@ PAIRS: tuple[tuple[str, str], ...] = (
     (
         "Signatures were not checked: give the gateway's public key with --key.",
         "Le firme non sono state verificate: indicare la chiave pubblica del gateway con --key.",
+    ),
+    (
+        "The key given is not the first of this gateway: those before it were taken from the journal itself. `startcity "
+        "verify` takes none from there and says NOT INTACT with this key; give it the first one (gateway.first.pub.pem).",
+        "La chiave indicata non è la prima di questo gateway: le precedenti sono state prese dal giornale stesso. `startcity "
+        "verify` non ne prende da lì e con questa chiave dice NOT INTACT; dargli la prima (gateway.first.pub.pem).",
     ),
     (
         "Size of such a block in KiB; each sync is taken to cost one.",
@@ -144,7 +151,17 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ),
     ("damaged", "danneggiati"),
     ("damaged: {size} between good entries", "danneggiati: {size} tra voci buone"),
-    ("does not run", "non è in funzione"),
+    ("damaged on its flash", "danneggiati nella sua memoria"),
+    ("it lost power", "gli è mancata la corrente"),
+    ("its queue was full", "la sua coda era piena"),
+    ("reason {number}", "motivo {number}"),
+    (
+        "epoch {epoch}: numbers {numbers} given up: {reason}",
+        "epoca {epoch}: ha rinunciato ai numeri {numbers}: {reason}",
+    ),
+    ("does not run: start it with {start}", "non è in funzione: avviarlo con {start}"),
+    ("does not run any more: start it anew with {start}", "non è più in funzione: riavviarlo con {start}"),
+    ("{first} or {second}", "{first} o {second}"),
     ("empty", "vuota"),
     ("files {count}, {size}", "file {count}, {size}"),
     ("frames {frames}, readings {readings}, {size}", "frame {frames}, letture {readings}, {size}"),

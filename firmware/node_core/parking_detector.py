@@ -101,6 +101,7 @@ _FAR_UT = 25.0  # scale of bad samples and of new places
 _SPREAD = 0.9  # of the logarithm of vehicles' sizes
 _FIRST_FREE = 0.75  # who installs a node mostly sees the stall
 _UNKNOWN_VAR = 1e4
+_UNSEEN_UT = 15.0  # of the empty field, while the car of the first sample still stands on it
 _LIFTED_UT = 400.0
 
 _WINDOW = const(4)
@@ -330,7 +331,7 @@ class ParkingDetector:
         for place in (6, 3, 9):  # as with `empty`
             taken[_COV + place] = taken[_COV + 1] if place == 6 else taken[_COV] - _WANDER_VAR
         taken[_COV + 9] += _WANDER_VAR
-        taken[_COV] += (15.0 / self._unit) ** 2
+        taken[_COV] += (_UNSEEN_UT / self._unit) ** 2
         self._weigh_vehicle(taken)
         taken[_WEIGHT] = log(1 - _FIRST_FREE)
         self._explanations = [free, taken]
@@ -361,6 +362,9 @@ class ParkingDetector:
             h[_COV] += _EMPTY_DRIFT * hours
             h[_COV + 4] += _SLOPE_DRIFT * hours
             taken = h[_TAKEN] > 0
+            if taken and h[_COV] * unit * unit > 0.4 * _UNSEEN_UT * _UNSEEN_UT:
+                # Learnt noise rescales the variance, but tells nothing of the size of a car that was never seen without.
+                h[_COV] = (_UNSEEN_UT / unit) ** 2
             if taken:
                 h[_COV + 3] += _EMPTY_DRIFT * hours
                 h[_COV + 9] += _EMPTY_DRIFT * hours

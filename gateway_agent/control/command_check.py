@@ -80,6 +80,6 @@ def _generation(generation: object, generations: Collection[int]) -> int:
     if generation not in generations:
         raise CommandError(
             f"the registry has no key of generation {generation} for the node: import it first "
-            f"(`startcity vault roots --generation {generation}`, then `startcity node import`)"
+            f"(`startcity vault commission --generation {generation} --out FILE`, then `startcity node import FILE`)"
         )
     return generation

@@ -22,6 +22,14 @@ _ADVICE = {
 }
 
 
+def connect_reason(error: Unavailable, section: str, address: str) -> str:
+    """Why there is no connection to `address`, and what to check in the `section` of the configuration."""
+    if isinstance(error, Refused):
+        advice = _ADVICE.get(error.reason, "ask whoever runs the broker of [%s]") % section
+        return f"{address} refused the connection: {error}; {advice}"
+    return f"cannot reach {address}: {error}; check `host` and `port` in [{section}] and that the broker runs"
+
+
 class LinkState:
     """What the status shows of one link."""
 
@@ -43,13 +51,8 @@ class LinkState:
         reason = str(error)
         if isinstance(error, Refused):
             self.refusals_count += 1
-            advice = _ADVICE.get(error.reason, "ask whoever runs the broker of [%s]") % self.section
-            reason = f"{self.address} refused the connection: {error}; {advice}"
-        elif not self.is_connected:
-            reason = (
-                f"cannot reach {self.address}: {error}; check `host` and `port` in [{self.section}]"
-                " and that the broker runs"
-            )
+        if isinstance(error, Refused) or not self.is_connected:
+            reason = connect_reason(error, self.section, self.address)
         if reason == ENDED_BY_US:
             log.info("%s: %s", self.section, reason)
         elif self.is_connected or reason != self.reason:

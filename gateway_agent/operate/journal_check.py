@@ -104,6 +104,7 @@ class Account:
     kept_of_damaged: dict[str, int] = field(default_factory=dict)  # batches that stay, by segment file with damage
     has_key: bool = False
     good_signatures: int = 0
+    has_earlier_keys: bool = False  # the given key is not the first: those before it were taken from the journal itself
 
     @property
     def is_intact(self) -> bool:
@@ -121,7 +122,9 @@ def check(folder: JournalFolder, key: Ed25519PublicKey | None = None) -> Account
         account.problems.append(Problem(Kind.SNAPSHOT, "received.snap", 0, folder.snapshot_bytes))
     if folder.receipts.damaged_bytes:
         account.problems.append(Problem(Kind.RECEIPTS, "receipts.log", 0, folder.receipts.damaged_bytes))
-    keys = None if key is None else connected_keys(folder.directory, key)
+    keys = None
+    if key is not None:
+        keys, account.has_earlier_keys = connected_keys(folder.directory, key)
     for lane in Lane:
         _LaneCheck(account, lane, keys).run()
     return account

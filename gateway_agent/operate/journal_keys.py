@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -23,14 +24,24 @@ from gateway_agent.wire.signer import load_public
 KEYS_FOLDER = "keys"
 
 
-def connected_keys(journal: Path, given: Ed25519PublicKey) -> dict[bytes, Ed25519PublicKey]:
-    """By key id. Files that are no change, or prove nothing, are left out: then what they should prove is not good."""
+class ConnectedKeys(NamedTuple):
+    """Keys by id; `has_earlier`: changes lead to the given key, so it is not the first."""
+
+    keys: dict[bytes, Ed25519PublicKey]
+    has_earlier: bool
+
+
+def connected_keys(journal: Path, given: Ed25519PublicKey) -> ConnectedKeys:
+    """The given key and those before and after it.
+
+    Files that are no change, or prove nothing, are left out: then what they should prove is not good."""
     keys = {key_id(given.public_bytes_raw()): given}
     changes: list[tuple[bytes, KeyChange]] = []
     for path in sorted((journal / KEYS_FOLDER).glob("*.cose")):
         with suppress(OSError, WireError):
             data = path.read_bytes()
             changes.append((data, parse_key_change(data)[1]))
+    has_earlier = any(change.new_key_id in keys for _, change in changes)
     is_moving = True
     while is_moving:
         is_moving = False
@@ -45,4 +56,4 @@ def connected_keys(journal: Path, given: Ed25519PublicKey) -> dict[bytes, Ed2551
                 open_key_change(data, old)
                 keys |= {change.old_key_id: old, change.new_key_id: change.new_key}
                 is_moving = True
-    return keys
+    return ConnectedKeys(keys, has_earlier)

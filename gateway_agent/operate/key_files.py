@@ -3,11 +3,13 @@
 """The gateway's signing key on disk, and its change for another one, which a power cut may interrupt anywhere.
 
     gateway.pem                      the key that signs
+    gateway.first.pub.pem            the first public key, from which verification starts; written once, before the first change
     gateway.pem.next                 the one that will, from before the change is signed until it is in place
     journal/keys/{key id}.cose       the change that the key with this id has signed: it signs nothing after it
     journal/keys/{key id}.pub.pem    its public half, for `startcity journal check`
 
-Order of a change: the next key is durable; the change is signed and durable, and from then on counts; the next key takes
+Order of a change: the first public key is durable;
+the next key is durable; the change is signed and durable, and from then on counts; the next key takes
 the place of the old. `open` finishes what was interrupted: with the change on disk the next key moves up, without it the
 next key is removed. The old private key is gone then. The changes stay for ever: they are evidence.
 """
@@ -20,16 +22,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
 from gateway_agent.errors import ConfigError, Unavailable, WireError
 from gateway_agent.journal.files import Files, OsFiles, remove_file, replace_file
 from gateway_agent.model import ClockReading, GatewayId, LaneHead
 from gateway_agent.wire.key_change import KeyChange, open_key_change, parse_key_change, sign_key_change
+from gateway_agent.wire.keys import key_id
 from gateway_agent.wire.signer import Signer, load_signer
 
 log = logging.getLogger(__name__)
 
 CHANGES_TOLD_MAX = 64
 RETRY_S = 1.0
+
+
+def first_public_path_of(key_path: Path) -> Path:
+    """gateway.pem -> gateway.first.pub.pem"""
+    return key_path.with_name(f"{key_path.stem}.first.pub.pem")
 
 
 class KeyFiles:
@@ -44,6 +55,7 @@ class KeyFiles:
         sleep_s: Callable[[float], None] = time.sleep,
     ) -> None:
         self._key_path = key_path
+        self._first_path = first_public_path_of(key_path)
         self._next_path = key_path.with_name(f"{key_path.name}.next")
         self._folder = journal / "keys"
         self._files = OsFiles() if files is None else files
@@ -91,6 +103,7 @@ class KeyFiles:
         beside = self._next_path.with_name(f"{self._next_path.name}.new")
         try:
             with self._alone():
+                self._keep_first(old)
                 replace_file(self._files, self._next_path, beside, new.private_pem())
                 path = self._path(old.key_id)
                 public = path.with_suffix(".pub.pem")
@@ -117,6 +130,43 @@ class KeyFiles:
             key, data = by_new.pop(key)
             found.insert(0, data)
         return found
+
+    def _keep_first(self, current: Signer) -> None:
+        """Durably write the first public key, unless it is there: then it stays as it is. Raises: OSError."""
+        try:
+            # A run that was killed may have left it in the cache only.
+            self._files.settle(self._first_path)
+            self._files.sync_directory(self._first_path.parent)
+        except FileNotFoundError:
+            first = self._first_public_pem(current)
+            if first is None:
+                log.error("%s: the first public key is not known here: copy it from the collector", self._first_path)
+                return
+            beside = self._first_path.with_name(f"{self._first_path.name}.new")
+            replace_file(self._files, self._first_path, beside, first)
+        with suppress(OSError):
+            self._first_path.chmod(0o644)  # nothing is secret in it
+
+    def _first_public_pem(self, current: Signer) -> bytes | None:
+        """The public key from which the changes lead to the current one. None: a change is damaged, or the key is gone."""
+        before: dict[bytes, bytes] = {}
+        for name in self._names():
+            try:
+                change = parse_key_change(self._files.read(self._folder / name))[1]
+            except WireError:
+                return None  # what it stood for may lie before all the others
+            before[change.new_key_id] = change.old_key_id
+        first = current.key_id
+        while first in before:
+            first = before.pop(first)
+        if first == current.key_id:
+            return current.public_pem()
+        try:
+            data = self._files.read(self._path(first).with_suffix(".pub.pem"))
+            key = load_pem_public_key(data)
+        except (FileNotFoundError, ValueError):
+            return None
+        return data if isinstance(key, Ed25519PublicKey) and key_id(key.public_bytes_raw()) == first else None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from simulators.repository import require_repository
 from simulators.vm import FIRMWARE, interpreter
 
 _HERE = Path(__file__).resolve().parent
@@ -41,6 +42,7 @@ def replay(kind: str, settings: tuple[str, ...]) -> None:
     Example:
       python -m simulators.replay parking < stall.csv > states.jsonl
     """
+    require_repository("python -m simulators.replay")
     environment = {**os.environ, "MICROPYPATH": f"{_HERE}:{FIRMWARE}:.frozen"}
     script = _HERE / f"run_{kind}.py"
     command = [*interpreter(), "-X", f"heapsize={_HEAP_BYTES}", str(script), *settings]

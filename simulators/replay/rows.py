@@ -9,6 +9,7 @@ Columns are found by their names, in any order; further columns are ignored. A v
 import json
 import sys
 
+_SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 _ABSENT = ("", "nan", "na", "n/a", "null", "none")  # how programs write an empty cell
 
 
@@ -37,11 +38,16 @@ def scaled(text, places):
 
 def settings(defaults, may_be_zero=()):
     """`defaults` with NAME=VALUE arguments of the command line put over them. Exits with 2 where one does not fit: all of them are
-    above 0, but for those in `may_be_zero`, which may be any number."""
+    above 0, but for those in `may_be_zero`, which may be any number. A default of False or True takes true, false, 1 or 0."""
     for argument in sys.argv[1:]:
         name, _, value = argument.partition("=")
         if name not in defaults:
             _fail("no such setting: " + name + "; there are: " + ", ".join(sorted(defaults)))
+        if isinstance(defaults[name], bool):
+            if value not in _SWITCHES:
+                _fail("setting " + name + ": true or false, not: " + value)
+            defaults[name] = _SWITCHES[value]
+            continue
         try:
             defaults[name] = type(defaults[name])(value)
         except ValueError:

@@ -9,8 +9,9 @@ _BACK_ROWS = 3  # so many rows one after the other before the latest: the record
 
 
 class Recording:
-    def __init__(self, detector):
+    def __init__(self, detector, starts_empty):
         self._detector = detector
+        self._is_zeroing = starts_empty
         self._last_ms = None  # the detector's time
         self._shift_ms = 0  # from the recorder's time to it
         self._back_ms = None
@@ -32,6 +33,10 @@ class Recording:
         self._last_ms = at_ms
         detector = self._detector
         has_changed = detector.update((x_nt, y_nt, z_nt), temperature_cdeg, at_ms)
+        if self._is_zeroing:  # as the node does with its first sample
+            self._is_zeroing = False
+            detector.is_empty((x_nt, y_nt, z_nt), temperature_cdeg, at_ms)
+            has_changed = True
         answer = self.now()
         answer["time_s"] = time_ms // 1000 if time_ms % 1000 == 0 else time_ms / 1000
         answer["changed"] = has_changed
@@ -50,6 +55,6 @@ class Recording:
         }
 
 
-chosen = settings({"weakest_nt": 1500, "occupied_h_max": 168})
-recording = Recording(ParkingDetector(chosen["weakest_nt"], chosen["occupied_h_max"] * 3600))
+chosen = settings({"weakest_nt": 1500, "occupied_h_max": 168, "starts_empty": False})
+recording = Recording(ParkingDetector(chosen["weakest_nt"], chosen["occupied_h_max"] * 3600), chosen["starts_empty"])
 run([("time_s", 3), ("x_ut", 3), ("y_ut", 3), ("z_ut", 3)], [("temperature_degc", 2)], recording.take, recording.now)

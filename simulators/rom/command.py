@@ -12,6 +12,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from simulators.repository import require_repository
+
 _CHIPS = ("esp32", "esp32s3", "esp32c3")
 _LAYOUTS = ("one-app", "two-ota")
 
@@ -52,7 +54,7 @@ _LAYOUTS = ("one-app", "two-ota")
     "fault_texts",
     multiple=True,
     metavar="NAME[:SETTING=VALUE,...]",
-    help="What is wrong with it, see below.",
+    help="What is wrong with it, see above.",
 )
 @click.option(
     "--stand-in",
@@ -118,6 +120,7 @@ def board(
         return
     if flash is None:
         raise click.UsageError("--flash is missing: the file with the board's flash, which is made where there is none")
+    require_repository("startcity sim board")
     faults = fault_names.Faults()
     try:
         for text in fault_texts:

@@ -145,11 +145,25 @@ def test_a_row_that_cannot_be_used_has_the_state_as_it_was() -> None:
     assert states[-2]["error"] == "not UTF-8 text" and "error" not in states[-1]
 
 
+def test_a_stall_seen_empty_at_the_first_row_is_free_at_once() -> None:
+    """`starts_empty` re-zeroes with the first row that can be used, as the node's setting does; without it that row is unknown."""
+    rows = [f"{60 * minute},15.00,{35 if minute in (5, 6) else 22}.0,1.0,-40.0" for minute in range(10)]
+    occupied = [minute in (5, 6) for minute in range(10)]
+    for value in ("true", "1"):
+        code, states, errors = replay([HEADER, "x,1,1,1,1", *rows], "--set", f"starts_empty={value}")
+        assert code == 1 and "1 rows" in errors and states[0]["occupied"] is None
+        assert [state["occupied"] for state in states[1:]] == occupied
+        assert states[1]["changed"] is True and states[1]["deviation_ut"] == 0
+    for arguments in (("--set", "starts_empty=false"), ("--set", "starts_empty=0"), ()):
+        assert replay([HEADER, rows[0]], *arguments)[1][0]["state"] == "unknown"
+
+
 def test_settings_and_headers_that_mean_nothing_are_refused() -> None:
     """Exit code 2 and a sentence, before any row."""
     for arguments, header, words in (
         (["--set", "weakest_nt=0"], HEADER, "above 0"),
         (["--set", "weakest=5"], HEADER, "no such setting"),
+        (["--set", "starts_empty=2"], HEADER, "true or false"),
         ([], "time_s,x_ut,y_ut", "z_ut is missing"),
         ([], "", "time_s is missing"),
     ):

@@ -184,6 +184,7 @@ def test_the_next_steps_of_init_are_those_that_are_left(tmp_path: Path) -> None:
     assert f"collector.pub.pem, of `startcity collector init`, to {config.parent / 'collector.pub.pem'}" in steps
     assert f"startcity gateway run --config '{config}'" in steps
     line = next(line for line in steps.splitlines() if "node add" in line)
+    assert line.endswith("--mqtt-host ADDRESS"), "no node reaches 127.0.0.1"
     filled = shlex.split(line[line.index("startcity") :])[1:]
     values = {"ID": "aabbccddee01", "PROFILE": "parking-qmc5883l", "DIR": str(tmp_path / "n"), "NETWORK": "citta"}
     values["ADDRESS"] = "192.0.2.10"
@@ -196,5 +197,5 @@ def test_the_next_steps_of_init_are_those_that_are_left(tmp_path: Path) -> None:
 
 def test_the_faults_of_the_virtual_board_stand_above_the_option() -> None:
     """The help page lists them before the options."""
-    page = " ".join(succeed("sim", "board", "--help").split())
+    page = " ".join(succeed("sim", "board", "--help").replace("│", " ").split())
     assert "see above" in page and page.index("lost-reply") < page.index("see above")

@@ -92,12 +92,15 @@ def test_an_intact_journal_is_told_whole_and_not_touched(gateway: Path, filled: 
         (instance,) = mine["instances"]
         assert (instance["instance"], instance["last"]) == (batches[0].instance.hex(), len(batches))
         assert instance["receipted"] == (2 if lane is Lane.ALARM else 0)
-    assert account["signatures"] == {"checked": True, "good": sum(map(len, filled.batches.values()))}
+    assert account["signatures"] == {"checked": True, "good": sum(map(len, filled.batches.values())),
+                                     "earlier_keys_from_journal": False}  # fmt: skip
     assert account["snapshot"]["state"] == "good" and account["receipts"]["positions"] == 1
     text = succeed("journal", "check", "--config", gateway)
     assert "Intact." in text and "alarm     segments 1, batches 3" in text
     assert "Integro." in succeed("--lang", "it", "journal", "check", "--config", gateway)
-    assert "were not checked" in succeed("journal", "check", journal_of(gateway))
+    text = succeed("journal", "check", journal_of(gateway))
+    assert "were not checked" in text and text.endswith("Intact as far as checked: signatures were not.\n")
+    assert "le firme no." in succeed("--lang", "it", "journal", "check", journal_of(gateway))
     assert bytes_of(journal_of(gateway)) == before
 
 
@@ -367,6 +370,25 @@ def test_verify_takes_what_nobody_signs_in_the_log_of_receipts(gateway: Path) ->
     assert journal.journal.note_receipt(puback._replace(number=5), b"") is ReceiptVerdict.CONTRADICTION
     journal.close()
     assert "NOT INTACT" not in succeed("verify", journal_of(gateway), "--key", gateway.with_name("gateway.pub.pem"))
+
+
+def test_check_and_verify_after_a_change_of_the_key(gateway: Path, filled: SignedJournal) -> None:
+    """With the first key both say intact; with the later one check does, verify does not, and both name the file to give."""
+    succeed("gateway", "rotate-key", "--config", gateway)
+    folder = journal_of(gateway)
+    first, later = (gateway.with_name(name) for name in ("gateway.first.pub.pem", "gateway.pub.pem"))
+    good = sum(map(len, filled.batches.values()))
+    text = succeed("journal", "check", folder, "--key", first)
+    assert f"Signatures that are good: {good}." in text and "Intact." in text and "not the first" not in text
+    assert succeed("verify", folder, "--key", first).endswith("\nINTACT\n")
+    text = succeed("journal", "check", folder, "--key", later)
+    assert f"Signatures that are good: {good}." in text and "Intact." in text
+    assert "NOT INTACT with this key; give it the first one (gateway.first.pub.pem)" in text
+    assert "dargli la prima" in succeed("--lang", "it", "journal", "check", folder, "--key", later)
+    assert checked(gateway)[1]["signatures"]["earlier_keys_from_journal"] is True
+    assert "give the FIRST public key of this gateway (gateway.first.pub.pem)" in refuse(
+        "verify", folder, "--key", later, code=1
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -57,16 +57,21 @@ def test_the_key_of_a_stopped_gateway_changes_and_the_files_stay_private(
     """Twice: a new private key of mode 0600 each time, its public half beside it, and a statement for each old key."""
     folder = tmp_path / "gw"
     ids = [load_signer(folder / "gateway.pem").key_id.hex()]
+    first = folder / "gateway.first.pub.pem"
+    first_pem = (folder / "gateway.pub.pem").read_bytes()
     for _ in range(2):
         found = json.loads(succeed("gateway", "rotate-key", "--json", *gateway))
         ids.append(found["key_id"])
         assert load_signer(folder / "gateway.pem").key_id.hex() == found["key_id"]
         assert succeed("operator", "show", folder / "gateway.pub.pem").strip() == found["key_id"]
+        assert (found["first_public_key"], first.read_bytes(), mode_of(first)) == (str(first), first_pem, "0644")
     assert len(set(ids)) == 3
     assert mode_of(folder / "gateway.pem") == "0600"
     statements = sorted(path.name for path in (folder / "data" / "journal" / "keys").glob("*.cose"))
     assert statements == sorted(f"{key_id}.cose" for key_id in ids[:2])
-    assert not list(folder.glob("*.next*"))
+    assert not list(folder.glob("*.next*")) and not list(folder.glob("*.new"))
+    assert f"FIRST public key of this gateway: {first}" in succeed("gateway", "rotate-key", *gateway).replace("\n", " ")
+    assert first.read_bytes() == first_pem
     assert "does not exist" in refuse("gateway", "rotate-key", "--config", tmp_path / "none.toml")
 
 

@@ -14,6 +14,7 @@ from device_profiles import load_profiles
 from gateway_agent.config import load_config
 from gateway_agent.registry import NodeRecord, open_registry
 from gateway_agent.wire.keys import derive_root
+from startcity.node_command import parse_setting
 from tests.support.command_line import mode_of, refuse, startcity, succeed
 
 NODE = "aabbccddee01"
@@ -308,7 +309,7 @@ def test_the_list_has_one_row_a_node_with_its_generations(
             registry.add_node(NodeRecord(node, "parking-qmc5883l", generation, bytes([number]) * 16, name, ""))
     monkeypatch.chdir(gateway.parent)
     header, *rows, count = succeed("node", "list").splitlines()
-    assert header.split() == ["node", "profile", "generations", "name"] + ["place"]
+    assert header.split() == ["node", "profile", "generations", "name", "place"]
     assert [row.split() for row in rows] == [
         [NODE, "parking-qmc5883l", "0,", "2", "Stall", "1"],
         ["aabbccddee02", "parking-qmc5883l", "1", "Stall", "2"],
@@ -351,3 +352,12 @@ def test_the_way_to_the_gateway_is_a_sealed_file_and_works_as_written(
     assert "vault roots" not in output + succeed("node", "move", "--help") + succeed(
         "node", "move", "--help", "--lang", "it"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a=2027-06-30", "2027-06-30"), ("a=07:30:00", "07:30:00"), ("a=2", 2), ("a=true", True), ('a="x"', "x")],
+)
+def test_a_date_given_with_set_is_text(text: str, value: object) -> None:
+    """An expiry is typed as a date and meant as text; other values are as in TOML."""
+    assert parse_setting(text) == ("a", value)

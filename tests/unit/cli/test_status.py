@@ -185,11 +185,9 @@ def test_a_stopped_gateway_says_first_how_to_start_it_and_marks_one_cause(gatewa
         status[name] |= {"is_connected": False, "reason": "ended by us"}
     code, screen = seen(gateway, status)
     first = screen.splitlines()[0]
-    assert (
-        code == 3
-        and f"does not run: start it with `sudo systemctl start startcity-gateway` or `startcity gateway run --config {gateway}`"
-        in first
-    )
+    by_hand = f"`startcity gateway run --config {gateway}`"
+    assert code == 3
+    assert f"does not run: start it with `sudo systemctl start startcity-gateway` or {by_hand}" in first
     assert [line for line in screen.splitlines() if line.startswith("!")] == [first]
     assert "avviarlo con" in seen(gateway, fresh(status), lang="it")[1].splitlines()[0]
     status["journal"]["evicted_batches"] = 3

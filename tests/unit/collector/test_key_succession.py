@@ -66,6 +66,28 @@ def test_the_collector_follows_two_changes_and_an_auditor_needs_the_first_key_al
     assert "unknown_key" in {problem.kind for problem in without.problems}, "a later key proves nothing before it"
 
 
+def test_a_later_key_is_told_from_a_strangers(city: City) -> None:
+    """Given the second or the third key: not intact, and in plain words to give the first; given no key of this gateway: no such advice."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(2))
+    rotated(city, gateway, SECOND)
+    city.take(gateway, *gateway.run(1, 5))
+    rotated(city, gateway, THIRD)
+    city.take(gateway, *gateway.run(1, 9))
+    words = "give the FIRST public key of this gateway (gateway.first.pub.pem)"
+    for given in (SECOND, THIRD):
+        report = verify(city.folder / "archive", {given.key_id: given.public_key})
+        *_, verdict, advice = report.as_text().splitlines()
+        assert verdict.startswith("NOT INTACT")
+        assert advice.endswith(words) and given.key_id.hex() in advice
+        unknown = [problem for problem in report.problems if problem.kind == "unknown_key"]
+        assert unknown and all(problem.detail.endswith(words) for problem in unknown)
+        assert report.as_json()["advice"] == [advice]
+    stranger = verify(city.folder / "archive", {FORGER.key_id: FORGER.public_key})
+    assert not stranger.is_intact and "FIRST" not in stranger.as_text()
+    assert city.verified().is_intact and city.verified().advice == []
+
+
 def test_a_new_key_that_the_old_one_has_not_signed_is_refused(city: City) -> None:
     """A change signed by another key, and batches under it: counted, not stored, not receipted; in an archive a problem."""
     gateway = SigningGateway()

@@ -53,9 +53,15 @@ def test_init_makes_a_configuration_that_loads(tmp_path: Path) -> None:
         (("[profiles]", '[[node]]\nid = "AA"\nprofile = "p"\n[profiles]'), "[[node]] number 1 id"),
         (("port = 1999", "prot = 1999"), "[broker]: unknown key `prot`; did you mean `port`?"),
         (("[[gateway]]", "[gateway]"), "gateway: write [[gateway]] on a line"),
-        (('key = "gw.pub.pem"', 'kye = "gw.pub.pem"'), "[[gateway]] number 1: unknown key `kye`; did you mean `key`?"),
+        (
+            (f'key = "{GATEWAY}.pub.pem"', f'kye = "{GATEWAY}.pub.pem"'),
+            "[[gateway]] number 1: unknown key `kye`; did you mean `key`?",
+        ),
         (("[collector]", "host = 'h'\n[collector]"), "`host` stands in no section; it belongs below [broker]"),
-        (('key = "gw.pub.pem"', "key = 7"), "[[gateway]] number 1 key: expected str, got int; write text in quotes"),
+        (
+            (f'key = "{GATEWAY}.pub.pem"', "key = 7"),
+            "[[gateway]] number 1 key: expected str, got int; write text in quotes",
+        ),
         (("[profiles]", '[log]\nlevel = "loud"\n[profiles]'), "[log] level: 'loud'; write debug"),
     ],
 )
@@ -71,18 +77,38 @@ def test_a_mistake_in_the_configuration_is_named(tmp_path: Path, change: tuple[s
     assert words in str(error.value)
 
 
-def test_init_writes_the_key_that_the_person_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key's path is taken from where the person stands; a key inside --dir stands there relative, another with its whole path."""
+def test_init_copies_the_key_that_the_person_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key's path is taken from where the person stands; it is copied, so that a change of the gateway's file changes nothing here."""
     monkeypatch.chdir(tmp_path)
+    first, later = test_only_signer(GATEWAY), test_only_signer("later")
     for folder in (tmp_path / "gw", tmp_path / "col"):
         folder.mkdir()
-        (folder / "gateway.pub.pem").write_bytes(test_only_signer(GATEWAY).public_pem())
-    keys = ("--gateway", "gw1=gw/gateway.pub.pem", "--gateway", "gw2=col/gateway.pub.pem")
-    succeed("collector", "init", "--dir", "col", *keys)
+        (folder / "gateway.pub.pem").write_bytes(first.public_pem())
+    (tmp_path / "col" / "gw2.pub.pem").write_bytes(first.public_pem())
+    keys = ("--gateway", "gw1=gw/gateway.pub.pem", "--gateway", "gw2=col/gw2.pub.pem")
+    succeed("collector", "init", "--dir", "col", *keys, "--gateway", "collector=gw/gateway.pub.pem")
+    (tmp_path / "gw" / "gateway.pub.pem").write_bytes(later.public_pem())
     config = load_config(tmp_path / "col" / "collector.toml")
-    assert list(config.load_gateway_keys()) == ["gw1", "gw2"]
-    assert f'key = "{tmp_path}/gw/gateway.pub.pem"' in config.path.read_text()
-    assert 'key = "gateway.pub.pem"' in config.path.read_text()
+    found = config.load_gateway_keys()
+    assert sorted(found) == ["collector", "gw1", "gw2"]
+    assert {key.public_bytes_raw() for key in found.values()} == {first.public_bytes}
+    assert 'key = "gw1.pub.pem"' in config.path.read_text()
+    assert mode_of(tmp_path / "col" / "gw1.pub.pem") == "0644"
+    assert config.load_signer().public_pem() == (tmp_path / "col" / "collector.pub.pem").read_bytes()
+
+
+def test_init_overwrites_no_other_key(tmp_path: Path) -> None:
+    """Another key where the copy goes, or a link that a change of the key would follow: refused, and nothing is made."""
+    public, copy = tmp_path / "gateway.pub.pem", tmp_path / "col" / "gw1.pub.pem"
+    public.write_bytes(test_only_signer(GATEWAY).public_pem())
+    copy.parent.mkdir()
+    copy.write_bytes(test_only_signer("other").public_pem())
+    assert "another key" in refuse("collector", "init", "--dir", copy.parent, "--gateway", f"gw1={public}")
+    assert copy.read_bytes() == test_only_signer("other").public_pem()
+    copy.unlink()
+    copy.symlink_to(public)
+    assert "is a link" in refuse("collector", "init", "--dir", copy.parent, "--gateway", f"gw1={public}")
+    assert not (copy.parent / "collector.pem").exists()
 
 
 def test_init_refuses_what_is_no_gateway(tmp_path: Path) -> None:
@@ -102,7 +128,7 @@ def test_init_refuses_what_is_no_gateway(tmp_path: Path) -> None:
 def test_a_key_that_is_not_right_says_what_to_do(tmp_path: Path) -> None:
     """A missing key of a gateway or of the collector names file, section, key and the next step."""
     path = made(tmp_path)
-    (tmp_path / "gw.pub.pem").unlink()
+    (tmp_path / f"{GATEWAY}.pub.pem").unlink()
     text = refuse("collector", "run", "--config", path)
     assert f"{path}: [[gateway]] {GATEWAY} key: " in text
     assert "copy the gateway's gateway.pub.pem to" in text

@@ -20,6 +20,7 @@ from gateway_agent.wire.signer import Signer
 from tests.support.power_cut_files import PowerCutError, PowerCutFiles
 
 GATEWAY = GatewayId("test-01")
+FIRST = Path("/etc-startcity/gateway.first.pub.pem")
 KEY, JOURNAL = Path("/etc-startcity/gateway.pem"), Path("/var-startcity/journal")
 CLOCK = ClockReading(b"boot-id.", 1, None, 0, None)
 HEADS = tuple(LaneHead(lane, b"instance", 5, bytes(32)) for lane in Lane)
@@ -81,7 +82,10 @@ def test_a_power_cut_at_every_step_of_a_change() -> None:
             assert succession.add_all(opened.changes(signer)) == []
             assert succession.current == signer.key_id, f"step {step}, seed {seed}: a key that nothing proves"
             ends.add(signer.key_id == first.key_id)
+            if signer.key_id != first.key_id:
+                assert again.content(FIRST) == first.public_pem(), f"step {step}, seed {seed}: the first key is lost"
             following, _ = opened.rotate(GATEWAY, CLOCK, HEADS, signer)
+            assert again.content(FIRST) == first.public_pem(), f"step {step}, seed {seed}: not the first key"
             assert key_files(again).open().key_id == following.key_id
     assert ends == {True, False}
 
@@ -143,6 +147,20 @@ def test_a_disk_that_refuses_once_it_may_count_is_tried_until_it_does_not() -> N
     new, _ = key_files(files).rotate(GATEWAY, CLOCK, HEADS, first)
     assert left == [0]
     assert key_files(files).open().key_id == new.key_id
+
+
+def test_the_first_public_key_of_a_gateway_that_changed_before_it_was_kept() -> None:
+    """The file is missing after two changes: the next one finds the first key by the changes; where that is gone it writes none."""
+    files, first = disk()
+    second, _ = key_files(files).rotate(GATEWAY, CLOCK, HEADS, first)
+    third, _ = key_files(files).rotate(GATEWAY, CLOCK, HEADS, second)
+    files.unlink(FIRST)
+    fourth, _ = key_files(files).rotate(GATEWAY, CLOCK, HEADS, third)
+    assert files.content(FIRST) == first.public_pem()
+    files.unlink(FIRST)
+    files.unlink(JOURNAL / "keys" / f"{first.key_id.hex()}.pub.pem")
+    key_files(files).rotate(GATEWAY, CLOCK, HEADS, fourth)
+    assert FIRST.name not in files.list_directory(FIRST.parent), "a later key must not pass for the first"
 
 
 def test_an_old_key_from_a_backup_is_refused_in_words() -> None:

@@ -81,6 +81,32 @@ def test_the_field_that_comes_back_is_the_empty_stall(first: Field | None, step_
     assert stall.stay(EMPTY, 3600, step_s) == FREE
 
 
+@pytest.mark.parametrize("car_nt", [5000, 13000, 40000])
+@pytest.mark.parametrize("noise_nt", [50, 300])
+@pytest.mark.parametrize("quiet_h", [2, 3, 6])
+def test_quiet_hours_tell_nothing_about_a_car_that_was_not_seen(car_nt: int, noise_nt: int, quiet_h: int) -> None:
+    """An empty stall at a sample a minute, however quiet, then a first car: free, occupied and free again. The noise that is learnt
+    meanwhile must not make "a car stood there from the first sample on" likelier, as a car's size has nothing to do with it."""
+    detector = parking.ParkingDetector()
+    dice = random.Random(quiet_h)
+    for minute in range(quiet_h * 60 + 200):
+        has_car = 0 <= minute - quiet_h * 60 < 80
+        x, y, z = (value + round(dice.gauss(0, noise_nt)) for value in EMPTY)
+        detector.update((x + car_nt * has_car, y, z), 1500, minute * 60_000)
+        if minute >= 120:
+            assert detector.state == (OCCUPIED if has_car else FREE), (minute, detector.confidence_pct())
+
+
+def test_a_car_that_stood_there_at_the_first_sample_is_found_out() -> None:
+    """The other way round: the first change after quiet hours is that car's leaving. From the second car on, the states are right."""
+    stall = Stall()
+    stall.stay(CARS[0], 4 * 3600, 60)
+    stall.stay(EMPTY, 3600, 60)
+    assert stall.stay(CARS[1], 3600, 60) == OCCUPIED
+    assert stall.stay(EMPTY, 60, 60) == FREE and stall.detector.confidence_pct() > 90
+    assert stall.stay(CARS[2], 60, 60) == OCCUPIED and stall.detector.confidence_pct() > 90
+
+
 def test_one_heartbeat_is_enough_to_see_a_car_come_and_go() -> None:
     """Ten minutes between two rows: each row is judged at once, there is nothing to wait for."""
     stall = learnt()
