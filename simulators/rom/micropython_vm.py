@@ -35,6 +35,11 @@ _INTERRUPT_S = 0.5  # then what waits is typed all the same: the program has cau
 _BANNER_BYTES = 64
 
 
+def _die_with_the_terminal() -> None:
+    """In the child: a hang-up ends it, also where we were started by something that ignores hang-ups, as nohup does."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class MicroPython:
     """One stay in the application, from a reset to the next, over all soft resets in between."""
 
@@ -125,6 +130,7 @@ class MicroPython:
                 stdout=slave,
                 stderr=slave,
                 start_new_session=True,
+                preexec_fn=_die_with_the_terminal,
             )
         finally:
             os.close(slave)
