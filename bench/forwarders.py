@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ ALARM_DEVICES = 100
 SAVES = "autosave_on_changes true\nautosave_interval 100\n"
 
 
-class Forwarder:
+class Forwarder(ABC):
     """`program` is what can be killed; `local` the broker that the nodes speak to."""
 
     name = ""
@@ -37,20 +38,20 @@ class Forwarder:
         self._bytes_before = 0
 
     @property
-    def nodes_port(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def nodes_port(self) -> int: ...
 
-    def _pids(self) -> list[int]:
-        raise NotImplementedError
+    @abstractmethod
+    def _pids(self) -> list[int]: ...
 
-    def _program(self) -> subprocess.Popen[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _program(self) -> subprocess.Popen[bytes]: ...
 
-    def start(self, *, with_city: bool = True) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def start(self, *, with_city: bool = True) -> None: ...
 
-    def stop(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def stop(self) -> None: ...
 
     def kill(self) -> None:
         """SIGKILL to the program that forwards."""

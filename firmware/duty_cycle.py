@@ -302,14 +302,9 @@ class Wake:
 
     def report_lost(self) -> bool:
         """Queue what was given up and not yet reported, and forget it. False where there is none."""
-        from node_core import cbor
+        from node_io import borrowed
 
-        found = self.outbox.unreported()
-        for reason, pairs in found:
-            self.report([("lost", cbor.encode(pairs) + cbor.encode(reason))])
-        if found:
-            self.outbox.reported(found)
-        return bool(found)
+        return borrowed.call("node_io.seldom", "report_lost", self)
 
     # What others ask of a node
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from startcity.gateway_keys import operator, rotate_key
+from startcity.gateway_option import gateway_config_option
 from startcity.translated import TranslatedCommand, lang_option
 from tools.address import Address
 
@@ -22,15 +23,7 @@ if TYPE_CHECKING:
     from gateway_agent.config import Config
 
 # Imports of the agent are inside the commands, so that a mistyped option costs no second.
-_CONFIG_OPTION = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help="The gateway's configuration; paths in it are relative to it.",
-)
+_CONFIG_OPTION = gateway_config_option()
 
 
 @click.group("gateway")

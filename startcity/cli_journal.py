@@ -20,6 +20,7 @@ from gateway_agent.operate.journal_repair import repair as repair_journal
 from gateway_agent.operate.key_files import KeyFiles
 from gateway_agent.operate.stored_batches import batches_between, latest_batches
 from gateway_agent.wire.signer import load_public, load_signer
+from startcity.gateway_option import gateway_config_option
 from startcity.journal_page import (
     account_lines,
     account_object,
@@ -34,15 +35,7 @@ from tools.gateway_files import public_path_of
 
 LATEST = 20
 _NUMBER_MAX = (1 << 53) - 1
-_CONFIG_OPTION = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help="The gateway's configuration; paths in it are relative to it.",
-)
+_CONFIG_OPTION = gateway_config_option()
 _PATH_ARGUMENT = click.argument(
     "path", metavar="[PATH]", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False
 )

@@ -20,6 +20,7 @@ from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
 from gateway_agent.registry import NodeRecord, Registry, open_registry
 from gateway_agent.wire.keys import derive_root
+from startcity.gateway_option import gateway_registry_option
 from startcity.known_profile import known_profile
 from startcity.node_command import command, latest_commands, parse_setting
 from startcity.node_import import import_
@@ -164,15 +165,7 @@ def add(
 
 
 @group.command("list")
-@click.option(
-    "--config",
-    type=_FILE,
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help=_CONFIG_HELP,
-)
+@gateway_registry_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @lang_option
 def list_(config: Path, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from gateway_agent.model import NodeId
 from gateway_agent.operate.label_end import LABEL_GENERATION, ask_end
 from gateway_agent.registry import NodeRecord, open_registry
 from gateway_agent.wire.label import Label, parse_label
+from startcity.gateway_option import gateway_config_option
 from startcity.node_command import parse_setting
 from startcity.node_import import read_file, register, trust_vault
 from startcity.provision_gateway import GatewaySide, Proof, Stored
@@ -46,15 +47,7 @@ _LABEL_BYTES_MAX = 1024
 
 @click.command("provision", cls=TranslatedCommand)
 @click.argument("node", metavar="[ID]", required=False)
-@click.option(
-    "--config",
-    type=_FILE,
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help="The gateway's configuration; paths in it are relative to it.",
-)
+@gateway_config_option()
 @click.option(
     "--label-file",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),

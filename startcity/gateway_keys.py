@@ -14,20 +14,14 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
+from startcity.gateway_option import gateway_config_option
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _LOOK_EACH_S = 0.2
 _WAIT_S = 30.0
 
-config_option = click.option(
-    "--config",
-    type=_FILE,
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help="The gateway's configuration; paths in it are relative to it.",
-)
+config_option = gateway_config_option()
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 

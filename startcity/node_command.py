@@ -23,6 +23,7 @@ from gateway_agent.control.command_files import ask, read_all
 from gateway_agent.control.commands import CODES, RESULTS
 from gateway_agent.errors import ConfigError, Unavailable
 from gateway_agent.registry import open_registry
+from startcity.gateway_option import gateway_registry_option
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import say
 from tools.node_id import parse_node_id
@@ -37,15 +38,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("node", metavar="ID")
 @click.argument("word", metavar="COMMAND", type=click.Choice(list(CODES)))
 @click.argument("generation", metavar="[N]", required=False, type=click.IntRange(0, 0x7FFFFFFF))
-@click.option(
-    "--config",
-    type=_FILE,
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help="The gateway's configuration, whose registry is used.",
-)
+@gateway_registry_option
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="With configure; may be repeated.")
 @click.option("--wait", "wait_s", type=click.FloatRange(0), metavar="SECONDS", help="Wait for the node's result.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -16,6 +16,7 @@ from device_profiles import load_profiles
 from gateway_agent.config import Config, load_config
 from gateway_agent.errors import ConfigError
 from gateway_agent.registry import NodeRecord, open_registry
+from startcity.gateway_option import gateway_registry_option
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import say
 from tools.advice import NamedAdvice
@@ -37,15 +38,7 @@ class Imported(NamedTuple):
 
 @click.command("import", cls=TranslatedCommand)
 @click.argument("file", type=_FILE)
-@click.option(
-    "--config",
-    type=_FILE,
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help="The gateway's configuration, whose registry is used.",
-)
+@gateway_registry_option
 @click.option("--vault-key", type=_FILE, help="The vault's vault.pub: the first time, unless `gateway init` got it.")
 @click.option("--yes", is_flag=True, help="The vault's fingerprint was compared: trust it without being asked.")
 @click.option("--replace", is_flag=True, help="The node has a new key: replace the one that the gateway knows.")

@@ -18,6 +18,7 @@ from gateway_agent.control.moves import plan_moves
 from gateway_agent.errors import ConfigError
 from gateway_agent.operate.moved_file import read_moved
 from gateway_agent.registry import open_registry
+from startcity.gateway_option import gateway_registry_option
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import say
 from tools.node_id import parse_node_id
@@ -29,15 +30,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command("move", cls=TranslatedCommand)
 @click.argument("generation", metavar="N", type=click.IntRange(0, 0x7FFFFFFF))
 @click.argument("nodes", metavar="[ID]...", nargs=-1)
-@click.option(
-    "--config",
-    type=_FILE,
-    default=Path("gateway.toml"),
-    show_default=True,
-    envvar="STARTCITY_GATEWAY_CONFIG",
-    show_envvar=True,
-    help="The gateway's configuration, whose registry is used.",
-)
+@gateway_registry_option
 @click.option("--dry-run", is_flag=True, help="Only show how far the move has come.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @lang_option

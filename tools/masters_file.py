@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway_agent.errors import Unavailable
 from gateway_agent.wire.sealed_master import split_masters
 from tools.advice import Advice
+from tools.secret_files import sync_folder
 
 MASTERS_BYTES_MAX = 16 << 20  # about 60,000 boards; a bench begins a new file long before
 
@@ -43,7 +44,7 @@ def append_master(path: Path, sealed: bytes) -> None:
                 raise OSError("only a part of it was taken")
             os.fsync(descriptor)
             if is_new:
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         except OSError as error:
             os.ftruncate(descriptor, before)
             raise Unavailable(f"{path} cannot be written: {error.strerror or error}") from error
@@ -68,11 +69,3 @@ def read_masters(path: Path) -> list[bytes]:
     if len(data) > MASTERS_BYTES_MAX:
         raise Advice("{file} is no file of sealed masters: it is larger than any.", file=path)
     return split_masters(data)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

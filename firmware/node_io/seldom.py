@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""What the node of runtime.py does so seldom that it borrows the code for it (borrowed.py): diagnosis, losses, mistakes, a newer key.
+"""What a node does so seldom that it borrows the code for it (borrowed.py): diagnosis, losses, mistakes, a newer key.
 
-`node` is that node; this is a part of it that lies elsewhere.
+`node` is that of runtime.py; this is a part of it that lies elsewhere. Losses are reported by a sleeping node, too.
 """
 
 import gc

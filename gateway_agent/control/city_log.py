@@ -13,11 +13,11 @@ interrupted, and never executes one twice.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from gateway_agent.errors import ConfigError, Unavailable
+from gateway_agent.whole_file import write_whole
 
 ANSWERS_MAX = 64
 OPERATORS_MAX = 1_024  # numbers of keys that were taken off the list stay: they may come back
@@ -92,19 +92,5 @@ class CityLog:
             "waiting": self.waiting,
             "answers": [answer.hex() for answer in self.answers],
         }
-        beside = self._path.with_name(f"{self._path.name}.new")
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(content).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            raise Unavailable(f"{self._path} cannot be written: {error.strerror}") from error
+        write_whole(self._path, json.dumps(content).encode())
         self.writes += 1

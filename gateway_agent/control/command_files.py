@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import NodeId
+from gateway_agent.whole_file import write_whole
 from gateway_agent.wire.down import Argument, Command
 from gateway_agent.wire.limits import UINT32_MAX
 
@@ -97,9 +98,9 @@ class CommandFiles:
         Raises:
             Unavailable: the disk refuses; the request stays.
         """
-        self._write("last_id", f"{command.command_id}\n".encode())
+        write_whole(self._folder / "last_id", f"{command.command_id}\n".encode())
         content = _content(wanted, command.command_id) | {"code": command.code, "argument": _in_json(command.argument)}
-        self._write(_name(command.command_id, _TAKEN), _json(content))
+        write_whole(self._folder / _name(command.command_id, _TAKEN), _json(content))
         self._requests.add(wanted.request)
         with contextlib.suppress(Unavailable):  # `look` tries again
             self._remove(f"{wanted.request}.json")
@@ -107,7 +108,7 @@ class CommandFiles:
     def refuse(self, wanted: Wanted, reason: str) -> None:
         """Answer a request that is no command. Raises: Unavailable."""
         content = _content(wanted, None) | {"state": "refused", "reason": reason}
-        self._write(f"{wanted.request}{_DONE}", _json(content))
+        write_whole(self._folder / f"{wanted.request}{_DONE}", _json(content))
         self._remove(f"{wanted.request}.json")
         self._prune()
 
@@ -119,7 +120,7 @@ class CommandFiles:
         if content is None or content.get("state") in ("done", "failed"):
             return
         content |= {"state": state, "result": result, "finished_at_unix_ms": _unix_ms()}
-        self._write(done, _json(content))
+        write_whole(self._folder / done, _json(content))
         self._requests.discard(content.get("request", ""))
         self._remove(taken)
         self._prune()
@@ -134,22 +135,6 @@ class CommandFiles:
             (self._folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise Unavailable(f"{self._folder / name} cannot be removed: {error.strerror}") from error
-
-    def _write(self, name: str, content: bytes) -> None:
-        path, beside = self._folder / name, self._folder / f"{name}.new"
-        try:
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-            handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
 
 
 class RequestFolder:

@@ -8,12 +8,11 @@ A file that is lost costs the grace of old generations its begin: it begins agai
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from gateway_agent.admit.retirement import Moved
-from gateway_agent.errors import Unavailable
+from gateway_agent.whole_file import write_whole
 
 MOVED_NAME = "moved.json"
 
@@ -32,19 +31,5 @@ def read_moved(data: Path) -> dict[bytes, Moved]:
 
 def write_moved(data: Path, moved: Mapping[bytes, Moved]) -> None:
     """Raises: Unavailable."""
-    path = data / MOVED_NAME
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(json.dumps({node.hex(): list(found) for node, found in sorted(moved.items())}).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+    content = {node.hex(): list(found) for node, found in sorted(moved.items())}
+    write_whole(data / MOVED_NAME, json.dumps(content).encode())

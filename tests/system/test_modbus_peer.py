@@ -13,12 +13,7 @@ import threading
 import tty
 from pathlib import Path
 
-import pytest
-
 from tests.support.vm_run import run_script
-
-pytest.importorskip("pymodbus", reason="pymodbus is not installed: the master is tried against our own slave only.")
-pytest.importorskip("serial", reason="pyserial is not installed: pymodbus cannot open a line.")
 
 SLAVE = """
 import asyncio, sys

@@ -17,14 +17,7 @@ from boards.esp32_generic import Board
 from node_core.registers import blocks, parse
 from node_io.modbus_bus import ModbusBus
 from node_io.pulse_meter import PulseMeter
-
-
-class Clock:
-    def now_ms(self):
-        return time.ticks_ms()
-
-    async def sleep_ms(self, duration_ms):
-        await asyncio.sleep_ms(duration_ms)
+from node_io.wall import NodeClock
 
 
 class Line:
@@ -48,7 +41,7 @@ def modbus(settings, raw, names):
             break
     machine.connect_uart(17, 16, Line(raw))
     uart, driver = Board().rs485(settings["baudrate"])
-    bus = ModbusBus(uart, driver, settings["baudrate"], Clock())
+    bus = ModbusBus(uart, driver, settings["baudrate"], NodeClock())
     data, reason = asyncio.run(bus.read(1, settings["function"], first, count, settings["timeout_ms"]))
     if data is None:
         return {"error": reason}

@@ -14,6 +14,7 @@ import world
 
 from apps.climate import App
 from boards.esp32_generic import Board
+from node_io.wall import NodeClock
 
 WHAT, PROFILE = sys.argv[1:3]
 with open(sys.argv[3]) as file:
@@ -22,22 +23,10 @@ reports = []
 faults = []
 
 
-class Clock:
-    """Node time: ticks, unwrapped."""
-
-    def __init__(self):
-        self._last = time.ticks_ms()
-        self._now = 0
-
-    def now_ms(self):
-        ticks = time.ticks_ms()
-        self._now += time.ticks_diff(ticks, self._last)
-        self._last = ticks
-        return self._now
-
+class Clock(NodeClock):
     async def sleep_ms(self, duration_ms):
         assert duration_ms >= 0
-        await asyncio.sleep_ms(duration_ms)
+        await super().sleep_ms(duration_ms)
 
 
 clock = Clock()

@@ -13,6 +13,7 @@ import wiring
 import world
 
 from boards.esp32_generic import Board
+from node_io.wall import NodeClock
 
 PULSE = {"chip": "pulse_source", "pin": 25, "tamper": 14, "quantity": "water_l_h", "per_pulse": 10.0, "bounces": 6}
 S0 = {"chip": "pulse_source", "pin": 25, "tamper": 14, "quantity": "power_w", "per_pulse": 1.0, "on_ms": 30}
@@ -27,23 +28,6 @@ ENERGY = {
 }  # fmt: skip
 reports = []
 faults = []
-
-
-class Clock:
-    """Node time: ticks, unwrapped."""
-
-    def __init__(self):
-        self._last = time.ticks_ms()
-        self._now = 0
-
-    def now_ms(self):
-        ticks = time.ticks_ms()
-        self._now += time.ticks_diff(ticks, self._last)
-        self._last = ticks
-        return self._now
-
-    async def sleep_ms(self, duration_ms):
-        await asyncio.sleep_ms(duration_ms)
 
 
 def report(readings, at_ms=None, urgent=False):
@@ -76,7 +60,7 @@ async def stage(app, steps):
 
 
 def app_of(name, settings):
-    return __import__("apps." + name, None, None, ("App",)).App(Board(), settings, Clock())
+    return __import__("apps." + name, None, None, ("App",)).App(Board(), settings, NodeClock())
 
 
 def water():
@@ -223,13 +207,13 @@ def sleeping():
     settings = dict(WATER)
     settings["interval_s"] = 21600
 
-    class NodeClock:
+    class StandingClock:
         ms = 0
 
         def now_ms(self):
             return self.ms
 
-    clock = NodeClock()
+    clock = StandingClock()
     state = None
     why = "power"
     counted = wakes = 0

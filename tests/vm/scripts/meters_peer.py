@@ -10,6 +10,7 @@ import sys
 import time
 
 from node_io.modbus_bus import ModbusBus
+from node_io.wall import NodeClock
 
 
 class Uart:
@@ -41,16 +42,8 @@ class Driver:
         pass
 
 
-class Clock:
-    def now_ms(self):
-        return time.ticks_ms()
-
-    async def sleep_ms(self, duration_ms):
-        await asyncio.sleep_ms(duration_ms)
-
-
 async def main(work):
-    bus = ModbusBus(Uart(work["tty"]), Driver(), 19200, Clock())
+    bus = ModbusBus(Uart(work["tty"]), Driver(), 19200, NodeClock())
     for address, function, first, count in work["requests"]:
         data, reason = await bus.read(address, function, first, count, 1500)
         print(json.dumps(reason if data is None else data.hex()))

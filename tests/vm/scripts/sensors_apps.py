@@ -9,34 +9,17 @@ import os
 import power
 import simclock
 import sys
-import time
 import wiring
 import world
 from array import array
 
 from boards.esp32_generic import Board
+from node_io.wall import NodeClock
 
 NAME = sys.argv[1]
 settings = json.loads(os.getenv("STARTCITY_SETTINGS"))
 reports = []
 faults = []
-
-
-class Clock:
-    """Node time: ticks, unwrapped."""
-
-    def __init__(self):
-        self._last = time.ticks_ms()
-        self._now = 0
-
-    def now_ms(self):
-        ticks = time.ticks_ms()
-        self._now += time.ticks_diff(ticks, self._last)
-        self._last = ticks
-        return self._now
-
-    async def sleep_ms(self, duration_ms):
-        await asyncio.sleep_ms(duration_ms)
 
 
 def report(readings, at_ms=None, urgent=False):
@@ -82,7 +65,7 @@ async def stage(app, steps):
 
 def new_app():
     module = __import__("apps." + NAME, None, None, ("App",))
-    return module.App(Board(), settings, Clock())
+    return module.App(Board(), settings, NodeClock())
 
 
 def strain():

@@ -19,6 +19,7 @@ from array import array
 
 from apps.strain import App
 from boards.esp32_generic import Board
+from node_io.wall import NodeClock
 
 settings = json.loads(os.getenv("STARTCITY_SETTINGS"))
 IS_ADS = settings["chip"] == "ads1220"
@@ -30,24 +31,7 @@ world.report = lambda message: truth.extend(message["samples"])
 chip = wiring.solder(wiring.of_profile("strain-" + settings["chip"]))[settings["chip"]]
 
 
-class Clock:
-    """Node time: ticks, unwrapped."""
-
-    def __init__(self):
-        self._last = time.ticks_ms()
-        self._now = 0
-
-    def now_ms(self):
-        ticks = time.ticks_ms()
-        self._now += time.ticks_diff(ticks, self._last)
-        self._last = ticks
-        return self._now
-
-    async def sleep_ms(self, duration_ms):
-        await asyncio.sleep_ms(duration_ms)
-
-
-clock = Clock()
+clock = NodeClock()
 
 
 def report(readings, at_ms=None, urgent=False):
