@@ -10,9 +10,12 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from collector.archive import Archive
+from collector.archive_reading import ArchiveReader
+from collector.catch_up import CatchUp
 from collector.config import Config, load_config
 from collector.inbox import Inbox
 from collector.intake import Intake, Outgoing
@@ -49,10 +52,14 @@ async def run_collector(config: Config) -> None:
         for receipt in receipts:
             feed.publish(receipt.topic, receipt.payload, receipt.lane_key)
 
-    connection = asyncio.create_task(feed.run(inbox.put, lambda: send(intake.standing())))
     retry_s = RETRY_S_MIN
     _notify("READY=1")
+    connection: asyncio.Task[None] | None = None
     try:
+        steps = CatchUp(store, ArchiveReader(config.archive), intake, gateway_keys).run(time.time_ns() // 1_000_000)
+        while await asyncio.to_thread(_take_step, steps):
+            _notify("WATCHDOG=1")
+        connection = asyncio.create_task(feed.run(inbox.put, lambda: send(intake.standing())))
         while not connection.done():
             group = await inbox.take(TICK_S)
             try:
@@ -68,10 +75,16 @@ async def run_collector(config: Config) -> None:
         connection.result()
     finally:
         _notify("STOPPING=1")
-        connection.cancel()
-        await asyncio.gather(connection, return_exceptions=True)
+        if connection is not None:
+            connection.cancel()
+            await asyncio.gather(connection, return_exceptions=True)
         archive.close()
         store.close()
+
+
+def _take_step(steps: Iterator[None]) -> bool:
+    """False once there is no further one."""
+    return next(steps, steps) is None
 
 
 def run(config_path: Path) -> None:

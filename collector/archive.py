@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from collector.ledger import ChainKey
+from collector.ledger import ZERO_LINK, ChainKey
 from collector.private import FILE_MODE, make_file, make_folder
 from collector.segments import (
     Damage,
@@ -134,8 +134,9 @@ class _Shelf:
         self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         self.length_bytes = 0
         self.created = True
-        # The link into a gap is not known to anybody: a gap names only the one that leads out of it.
-        header = encode_header(SegmentHeader(*self.key, number, None if is_gap else item.link))
+        # The link into a gap is not known to anybody, but that into number 1: a gap names only the one that leads out of it.
+        link = ZERO_LINK if number == 1 and is_gap else None if is_gap else item.link
+        header = encode_header(SegmentHeader(*self.key, number, link))
         os.write(self.descriptor, header)
         self.length_bytes = len(header)
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.findings import GIVE_FIRST_KEY, ChainReport, Finding, NodeReport, Report
-from collector.key_succession import KeySuccession
 from collector.seen import Seen, Sight, fingerprint_of, fingerprint_of_bytes
 from collector.segments import SegmentHeader, SignedEntry
 from gateway_agent.errors import WireError
@@ -20,6 +19,7 @@ from gateway_agent.wire.batch import Batch, open_batch
 from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import Gap, open_gap
+from gateway_agent.wire.key_succession import KeysInTurn, KeySuccession
 from gateway_agent.wire.loss import read_loss
 
 ZERO_LINK = bytes(32)
@@ -65,13 +65,13 @@ class Signers:
 class Chain:
     """Where the check stands in one chain."""
 
-    def __init__(self, report: ChainReport) -> None:
+    def __init__(self, report: ChainReport, lane: int, instance: bytes) -> None:
         self.report = report
         self.expected = 0  # 0: nothing read yet
         self.link: bytes | None = None  # None: not known, after something that is missing
         self.table: NodeTable | None = None
         self.is_table_lost = False  # said once, until a batch starts a new table
-        self.key: bytes | None = None  # that signed the last batch
+        self.keys = KeysInTurn(lane, instance)
         self.is_unnamed_said = False
         self.digests: dict[int, bytes] = {}
         self.gap_links: dict[int, bytes] = {}  # by a gap's last number: the hash of the batch that it stands for
@@ -108,7 +108,7 @@ class ChainChecker:
         if name not in self.chains:
             report = ChainReport(header.gateway_id, Lane(header.lane).word, header.instance.hex())
             self.report.chains.append(report)
-            self.chains[name] = Chain(report)
+            self.chains[name] = Chain(report, header.lane, header.instance)
         return self.chains[name]
 
     def problem(self, chain: Chain, finding: Finding) -> None:
@@ -142,10 +142,10 @@ class ChainChecker:
         if source.shelf:
             return
         if chain.expected == 0:
-            chain.expected, chain.link = header.first, header.link
+            chain.expected, chain.link = header.first, ZERO_LINK if header.first == 1 else header.link
             chain.report.first, chain.report.last = header.first, header.first - 1
             chain.report.last_digest = header.link or b""
-            if header.first == 1 and header.link != ZERO_LINK:
+            if header.first == 1 and header.link not in (None, ZERO_LINK):
                 self.problem(chain, Finding("link", source.file, 0, "number 1 must follow a link of zeros"))
             elif header.first > 1 and self.report.kind == "archive":
                 self.problem(chain, Finding("missing", source.file, 0, f"numbers 1 to {header.first - 1}"))
@@ -280,15 +280,8 @@ class ChainChecker:
         succession = self._successions.get(key)
         if succession is None:
             return
-        succession.check(key, header.lane, header.instance, entry.number, is_gap=entry.is_gap)
-        if entry.is_gap:
-            return
-        before, chain.key = chain.key, key
-        if before is not None and before != key and not succession.names(before, header.lane, header.instance):
-            raise WireError(
-                "RetiredKey", f"number {entry.number} has another key, and no change of a key names this instance"
-            )
-        if succession.is_retired(key) and not succession.names(key, header.lane, header.instance):
+        chain.keys.check(succession, key, entry.number, is_gap=entry.is_gap)
+        if not entry.is_gap and succession.is_unnamed(key, header.lane, header.instance):
             if not chain.is_unnamed_said:
                 detail = f"all of it is by key {key.hex()}, whose change does not name it: older than that change, or made up since"
                 self.report.note(place._replace(kind="retired_key", detail=detail))

@@ -24,17 +24,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from collector.archive import Archive, ArchiveItem
 from collector.group import Event, GatewayState, Group, Promise, StagedBatch, StagedGap
 from collector.inbox import Message
-from collector.key_succession import KeySuccession
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
+from collector.segments import SignedEntry
 from collector.sqlite_store import Store, Stored
 from gateway_agent.errors import WireError
 from gateway_agent.model import Body, FrameRow, GatewayId, Lane, Pack, Receipt
 from gateway_agent.pace import Pace
 from gateway_agent.wire.answer import open_answer
-from gateway_agent.wire.batch import Batch, link_of, open_batch
+from gateway_agent.wire.batch import Batch, link_of, open_batch, parse_batch
 from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import open_gap
+from gateway_agent.wire.key_succession import KeySuccession
 from gateway_agent.wire.receipt import sign_receipt
 from gateway_agent.wire.resend import Resend, sign_resend
 from gateway_agent.wire.signer import Signer
@@ -81,6 +82,7 @@ class _Taken(NamedTuple):
     resends: set[ChainKey]
     states: dict[str, bytes]
     foreign: set[str]
+    is_archived: bool = False  # comes from the archive, see `take_again`
 
 
 class Intake:
@@ -160,9 +162,7 @@ class Intake:
             else:
                 self._counts = group.counts
         except BaseException:
-            self._ledger = Ledger(self._store.branches())
-            self._promises = self._store.promises()
-            self._foreign_noted_ms = dict.fromkeys(self._foreign_noted_ms)
+            self._forget()
             raise
         due = {
             key for key in taken.reissues
@@ -173,6 +173,54 @@ class Intake:
         for key in speak:
             self._reissued_ms[key] = monotonic_ms
         return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in taken.resends]
+
+    def _forget(self) -> None:
+        """Nothing of a group counts: remember what the store does."""
+        self._ledger = Ledger(self._store.branches())
+        self._promises = self._store.promises()
+        self._foreign_noted_ms = dict.fromkeys(self._foreign_noted_ms)
+
+    # ------------------------------------------------------------------------------------------- at the start
+
+    def head(self, key: ChainKey) -> Branch:
+        """How far we hold a chain."""
+        return self._ledger.head(key)
+
+    def note(self, event: Event) -> None:
+        """Keep an event now. Raises: Unavailable."""
+        self._store.commit(Group(events=[event]))
+
+    def take_again(self, messages: Iterable[Message], wall_ms: int) -> None:
+        """Take in what the archive holds and the store lacks; it is judged like new, and not archived again.
+
+        Raises:
+            Unavailable: the store refuses. Nothing of the group counts.
+        """
+        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), is_archived=True)
+        try:
+            for message in messages:
+                self._take_message(message, taken, 0, wall_ms)
+            self.readings += self._store.commit(taken.group).readings
+        except BaseException:
+            self._forget()
+            raise
+
+    def fall_back(self, key: ChainKey, number: int, link: bytes, newest: Iterable[SignedEntry]) -> None:
+        """Remember no more of a chain than the archive holds: `number`, behind which `link` is carried. Its batches above that stay in
+        the store, and are wanted again (`_held`). `newest` are its last archived entries, from which the node table is read.
+
+        Raises:
+            Unavailable: archive or store refuse. Nothing has changed.
+        """
+        table: NodeTable | None = NodeTable() if number == 0 else None
+        for entry in newest:
+            try:
+                table = None if entry.is_gap else _open_body(parse_batch(entry.signed), table)[1]
+            except WireError:
+                table = None
+        branch = Branch(0, number, link, table)
+        self._store.commit(Group(branches={(key, 0): branch}))
+        self._ledger = Ledger(self._store.branches())
 
     def standing(self) -> list[Outgoing]:
         """The current receipt of every lane's newest instance: what a gateway should hear after we were away."""
@@ -261,7 +309,7 @@ class Intake:
             taken.group.count("foreign_lane")
             return
         key = ChainKey(gateway_id, int(lane), header.instance)
-        self._check_key(keys, signed.key_id, key, header.number)
+        self._check_key(keys, signed.key_id, key, header.number, is_known=taken.is_archived)
         digest = link_of(payload)
         held = self._held(key, header.number, taken.group)
         verdict, branch = self._ledger.judge(key, header.number, header.link, digest, held)
@@ -283,11 +331,18 @@ class Intake:
         self._accept(key, batch, payload, digest, verdict, branch, taken, wall_ms)
 
     def _check_key(
-        self, keys: KeySuccession, named: bytes, key: ChainKey, number: int, *, is_gap: bool = False
+        self,
+        keys: KeySuccession,
+        named: bytes,
+        key: ChainKey,
+        number: int,
+        *,
+        is_gap: bool = False,
+        is_known: bool = False,
     ) -> None:
-        """Raises: WireError: `RetiredKey`, `EarlyKey`."""
+        """`is_known`: whoever archived the chain saw it begin. Raises: WireError: `RetiredKey`, `EarlyKey`."""
         keys.check(named, key.lane, key.instance, number, is_gap=is_gap)
-        if keys.is_retired(named) and not keys.names(named, key.lane, key.instance) and not self._ledger.knows(key):
+        if keys.is_unnamed(named, key.lane, key.instance) and not (is_known or self._ledger.knows(key)):
             raise WireError(
                 "RetiredKey", f"key {named.hex()} has ended, and cannot begin instance {key.instance.hex()}"
             )
@@ -391,7 +446,8 @@ class Intake:
         if all(number > branch.number for branch in self._ledger.branches(key)):
             return set()
         staged = {batch.digest for batch in group.batches if batch.key == key and batch.number == number}
-        return staged | self._store.digests(key, number)
+        # Above the head branch 0 has what the store kept as the head fell back: the archive wants it once more.
+        return staged | self._store.digests(key, number, of_forks=number > self._ledger.head(key).number)
 
     def _take_gap(
         self, gateway_id: str, lane: Lane, payload: bytes, keys: KeySuccession, taken: _Taken, wall_ms: int
@@ -402,7 +458,7 @@ class Intake:
             taken.group.count("foreign_lane")
             return
         key = ChainKey(gateway_id, int(lane), gap.instance)
-        self._check_key(keys, signed.key_id, key, gap.last, is_gap=True)
+        self._check_key(keys, signed.key_id, key, gap.last, is_gap=True, is_known=taken.is_archived)
         verdict, head = self._ledger.judge_gap(key, gap.first, gap.last, gap.link)
         taken.group.count(f"gaps_{verdict.value}")
         if verdict is Verdict.FORK:
@@ -435,7 +491,7 @@ class Intake:
         for head in state.heads:
             # A will may have been signed before the key was changed; its numbers are lower bounds.
             keys.check(named, head.lane, head.instance, head.number, is_gap=True)
-            if keys.is_retired(named) and not keys.names(named, head.lane, head.instance):
+            if keys.is_unnamed(named, head.lane, head.instance):
                 raise WireError("RetiredKey", f"key {named.hex()} has ended, and cannot speak of {head.instance.hex()}")
         self._states[gateway_id] = (clock.boot_id, state.online)
         taken.group.states.append(GatewayState(gateway_id, state.online, clock.wall_ms, clock.state, clock.bound_s))

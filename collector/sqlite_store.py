@@ -102,13 +102,25 @@ class Store:
         for gateway, lane, instance, place, number, link, table in rows:
             yield ChainKey(gateway, lane, instance), Branch(place, number, link, _table(table))
 
-    def digests(self, key: ChainKey, number: int) -> set[bytes]:
-        """The digests of all batches held under a number."""
+    def digests(self, key: ChainKey, number: int, *, of_forks: bool = False) -> set[bytes]:
+        """The digests of all batches held under a number; with `of_forks` without those of branch 0."""
         chain = self._interned.known_chain(key)
         if chain is None:
             return set()
-        rows = self._db.execute("SELECT digest FROM batch WHERE chain = ? AND number = ?", (chain, number))
+        rows = self._db.execute(
+            "SELECT digest FROM batch WHERE chain = ? AND number = ? AND branch >= ?", (chain, number, int(of_forks))
+        )
         return {digest for (digest,) in rows}
+
+    def holds(self, key: ChainKey, number: int, digest: bytes) -> bool:
+        """Whether a batch, or a gap whose last number this is, is held."""
+        chain = self._interned.known_chain(key)
+        row = self._db.execute(
+            "SELECT 1 FROM batch WHERE chain = :chain AND number = :number AND digest = :digest"
+            " UNION ALL SELECT 1 FROM gap WHERE chain = :chain AND last = :number AND digest = :digest",
+            {"chain": chain, "number": number, "digest": digest},
+        ).fetchone()
+        return row is not None
 
     def promises(self) -> dict[ChainKey, tuple[int, bytes]]:
         """The highest number, and its digest, that each chain's gateway has signed for."""
@@ -186,13 +198,17 @@ class Store:
         frames = 0 if body is None else len(body.frames) + len(body.opaque)
         readings = 0 if body is None else sum(len(frame.pack.values) for frame in body.frames) + len(body.own)
         cursor = self._db.execute(
-            "INSERT INTO batch (chain, number, digest, branch, wall_ms, bound_s, frames, readings, bytes, defect)"
+            "INSERT OR IGNORE INTO batch (chain, number, digest, branch, wall_ms, bound_s, frames, readings, bytes, defect)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._interned.chain(batch.key), batch.number, batch.digest, batch.branch, batch.wall_ms, batch.bound_s,
                 frames, readings, batch.length_bytes, batch.defect,
             ),
         )  # fmt: skip
+        if not cursor.rowcount:
+            # Stored before the archive was restored from an older copy: what is in it is here already (collector/catch_up.py).
+            group.count("batches_archived_again")
+            return
         batch_id = cursor.lastrowid
         assert batch_id is not None
         if body is None:

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.chain_check import ChainChecker, ChainName
 from collector.findings import Finding
-from collector.key_succession import KeySuccession
 from collector.segments import MAGIC, Damage, scan
 from gateway_agent.errors import ConfigError, WireError
 from gateway_agent.model import Lane
 from gateway_agent.wire import cbor
 from gateway_agent.wire.cose import parse_sign1
+from gateway_agent.wire.key_succession import KeySuccession
 from gateway_agent.wire.receipt import open_receipt
 from gateway_agent.wire.state import open_state
 

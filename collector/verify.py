@@ -27,11 +27,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.chain_check import ChainChecker, OnFrame, Source
 from collector.findings import Finding, Report
-from collector.key_succession import KeySuccession
 from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, SignedEntry, decode_body, scan
 from collector.tail_check import TailChecker, refuse_unsigned
 from gateway_agent.errors import ConfigError, WireError
 from gateway_agent.wire.key_change import KeyChange, parse_key_change
+from gateway_agent.wire.key_succession import KeySuccession
 
 _INSTANCE = re.compile(r"[0-9a-f]{16}")
 _FIRST_NUMBER = re.compile(r"([0-9]{12})(_[0-9]+)?\.seg")  # an archive's segment is named by it

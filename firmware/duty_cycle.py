@@ -377,8 +377,8 @@ class Wake:
             else:
                 armed.append((pin, level))
         try:
-            _arm(armed)
-        except ValueError as error:
+            _arm(armed, getattr(self.board, "wakes_by_gpio", False) if armed else False)
+        except (ValueError, AttributeError) as error:  # MicroPython before 1.27 has no way on an ESP32-C3
             sleep_ms = min(sleep_ms, _PIN_STUCK_S * 1000)
             say("sleep", "cannot wait for these pins: %s" % error)
         memory.is_asleep = True
@@ -391,11 +391,18 @@ class Wake:
         machine.deepsleep(sleep_ms)
 
 
-def _arm(pins: list) -> None:
-    """ext0 takes one pin of either level; ext1 any number that wake when high, or one that wakes when low."""
+def _arm(pins: list, by_gpio: bool) -> None:
+    """ext0 takes one pin of either level; ext1 any number that wake when high, or one that wakes when low. By GPIO: any number of one level."""
     import esp32
 
     pins.sort(key=lambda pair: pair[1])  # a low one first
+    if by_gpio:
+        level = pins[0][1]
+        together = [pin for pin, of_pin in pins if of_pin == level]
+        esp32.wake_on_gpio(together, bool(level))  # type: ignore[attr-defined]
+        if pins[-1][1] != level:
+            raise ValueError("these pins cannot wake the board together")
+        return
     if pins:
         esp32.wake_on_ext0(pins[0][0], bool(pins[0][1]))
     rest = pins[1:]

@@ -18,18 +18,12 @@ from micropython import const
 
 from node_core import cbor
 from node_core.backlog import LANES, TREND
-from node_core.keys import derive_root
 from node_core.node_time import FirstSent, NodeTime
 from node_core.retry import wait_ms
 from node_core.senml import encode_pack
 from node_io import borrowed
-from node_io.flash_store import SEGMENT_BYTES, FlashStore
-from node_io.mqtt_client import MqttClient
-from node_io.outbox import Outbox
 from node_io.wall import NodeClock
 from node_io.watchdog import Watchdog
-from node_io.wifi import Wifi
-from version import VERSION
 
 _TICK_MS = 1000
 _SETTLED_MS = const(30_000)
@@ -40,7 +34,6 @@ _SETTLE_MS = const(60_000)
 _CALL_MS = const(10_000)
 _STAY_MS = const(10_000)
 _MISTAKES_MAX = const(5)
-_WEAK_DBM = const(8)
 
 
 def hexadecimal(raw: bytes) -> str:
@@ -52,52 +45,41 @@ def say(word: str, text: str) -> None:
 
 
 class Node:
+    # What node_io/equipment.py gives it.
+    node_id: bytes
+    config: dict
+    generation: int
+    is_safe: bool
+    is_fallback: bool
+    trial: list
+    gateways_heard: list
+    counters: dict
+    _situation: dict
+    _is_debug: bool
+    _settings: dict
+    _measurements: dict
+    _diagnostics_ms: int
+    _down_keys: list
+    _heard_ms: int
+    _broken: dict
+    _reported_faults: str
+    _starts: dict
+    _proof_again_ms: int
+    _mistakes: int
+    _root: bytes
+
     def __init__(self, config: dict, master: bytes, situation: dict) -> None:
-        """`situation` is what node_io/start.py has found."""
-        named = config.get("node")
-        self.node_id = binascii.unhexlify(named) if named else machine.unique_id()
-        self.config = config
-        self.generation = config.get("generation", 0)
-        self.app = None
-        self.is_safe = situation["safe"]
-        self.is_fallback = bool(situation["fell_back"])
-        self.trial = situation["trial"]
-        self.gateways_heard: list = []
-        self._situation = situation
-        self._is_debug = config.get("log") == "debug"
-        self._settings = config["settings"]
-        self._measurements: dict = borrowed.call("node_core.configuration", "all_measurements", config)
-        self._diagnostics_ms = int(self._settings.get("diagnostics_s", 900)) * 1000
+        """`situation` is what node_io/start.py has found. All that a node keeps is named in node_io/equipment.py."""
         self.clock = NodeClock()
-        self.time = NodeTime()
         self.clock.city_ms = self._city_ms
+        self.time = NodeTime()
         self._first_sent = FirstSent()
-        self._down_keys: list = []
-        self._heard_ms = -_STAY_MS
-        self._broken: dict = {}
-        self._reported_faults = ""
-        self._starts: dict = {}
-        self._proof_again_ms = self._mistakes = 0
         self._wake = asyncio.Event()
-        self.counters = {"down": 0, "refused": 0}
-        # The radio comes first: it is what makes random numbers random, and an epoch may have to be drawn.
-        self._wifi = Wifi(
-            config["wifi"],
-            config.get("open_networks", []),
-            lambda text: say("net", text),
-            _WEAK_DBM if situation["weak"] else None,
-        )
-        self._root = root = derive_root(master, self.generation)
-        waits_s = borrowed.call("node_core.configuration", "first_waits_s", self._measurements)
-        store = FlashStore("queue", borrowed.call("node_io.start", "segments_max", config), waits_s)
-        self.outbox = Outbox(root, self.node_id, store, self)
-        mqtt = config["mqtt"]
-        self.mqtt = MqttClient(
-            mqtt["host"], mqtt.get("port", 1883), "sc-" + self.name, mqtt.get("user"), mqtt.get("password")
-        )
+        self.app = None
+        from node_io import equipment
+
+        self._wifi, self.outbox, self.mqtt = equipment.equip(self, config, master, situation)
         self.watchdog = Watchdog(int(self._settings.get("watchdog_s", 120)))
-        for name in ("measurements", "wifi", "open_networks"):
-            config.pop(name, None)  # the parts have it now
 
     @property
     def name(self) -> str:
@@ -105,21 +87,11 @@ class Node:
 
     async def run(self) -> None:
         """Never ends."""
-        say(
-            "boot",
-            "%s fw %s profile %s number %d epoch %s reset %s%s"
-            % (
-                self.name,
-                VERSION,
-                self.config.get("profile", "?"),
-                self.outbox.numbers.boot,
-                hexadecimal(self.outbox.numbers.epoch),
-                self._situation["reset"],
-                " SAFE MODE" if self.is_safe else "",
-            ),
-        )
-        borrowed.call("node_io.seldom", "diagnose", self, True)
-        borrowed.call("node_io.start", "report", self, self._situation)
+        from node_io import equipment  # a kilobyte and more that is needed once
+
+        equipment.introduce(self)
+        del equipment
+        borrowed.forget("node_io.equipment")
         asyncio.get_event_loop().set_exception_handler(_raise)
         now_ms = self.clock.now_ms()
         if not self.is_safe:
@@ -202,13 +174,9 @@ class Node:
         while True:
             started_ms = self.clock.now_ms()
             try:
-                board = borrowed.call(
-                    "boards." + self.config["board"], "Board"
-                )  # which is kept by an application that needs it again
                 kind = __import__("apps." + self.config["app"], None, None, ("App",)).App
                 self._share_names()
-                self.app = app = kind(board, self._settings, self.clock)
-                board = None
+                self.app = app = kind(borrowed.Board(self.config["board"]), self._settings, self.clock)
                 self.fault("app", "")
                 await app.run(self.report, self.fault)
                 self.fault("app", "it has ended")
@@ -386,6 +354,7 @@ def main(found=None) -> None:
     except KeyboardInterrupt:
         if node is not None:
             node.watchdog.relax()
+            node.outbox.close()  # whoever stopped it will reset it
         say("stopped", "press Ctrl-D to start again; the board does so by itself in an hour")
     except Exception as error:
         borrowed.call("node_io.crash_report", "end", node, error)

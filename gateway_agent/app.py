@@ -140,7 +140,7 @@ class Gateway:
             table.load(journal.recovery.received)
         check = ProfileCheck(profiles, decode_waveform)
         self.admission = Admission(self.keyring, self.received, check, decode_pack, counters)
-        self.intake = Intake(self.take_frames)
+        self.intake = Intake(self.take_frames, lambda: self.committer.has_alarm)
         # 3 seal, 4 journal
         self.lanes = Lanes(config.seal.wait_s_max * 1_000)
         self.sealer = Sealer(self.id, self.identity.signer)
@@ -230,17 +230,19 @@ class Gateway:
         arrivals = run_isolated(lambda run: self.admission.admit(run, now_ms), frames, self.counters)
         if self.lanes.add((item.admitted for item in arrivals if item.admitted is not None), now_ms):
             self.committer.wake()
+        note_arrival, commands, sleeping = self.acknowledgements.note_arrival, self.commands, self.sleeping_profiles
+        is_commanded = len(commands) > 0
         for kid, sequence, key, is_repeat, _, pack in arrivals:
-            has_command = kid[:6] in self.commands
+            has_command = is_commanded and kid[:6] in commands
             if pack is not None and (has_command or pack.shape[0].name == "cmd"):
                 self.note_command_results(NodeId(kid[:6]), pack)
-            self.acknowledgements.note_arrival(
+            note_arrival(
                 kid,
                 sequence,
                 now_ms,
                 is_repeat=is_repeat,
                 has_node_time=pack is not None and pack.boot is not None,
-                is_sleeping=key.profile_id in self.sleeping_profiles,
+                is_sleeping=key.profile_id in sleeping,
                 has_command=has_command,
             )
         self.answering.send(self.acknowledgements.take_answers(now_ms))
@@ -376,7 +378,7 @@ class Gateway:
         tasks = [
             # A failed commit has lost what waited in memory: only a fresh start makes the nodes' repeats new again.
             asyncio.create_task(self.committer.run(), name="committer"),
-            restarting("nodes_link", lambda: self.link.run(self.greeter.note_connected, self.intake.put)),
+            restarting("nodes_link", lambda: self.link.run(self.greeter.note_connected, self.intake.put_all)),
             restarting("greeter", self.greeter.run),
             restarting("uplink", lambda: self.uplink.run(self.on_city_connected, self.receipts.take)),
             restarting("pump", self.pump.run),
@@ -430,6 +432,8 @@ async def _run(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     gateway = Gateway(config)
+    gc.collect()
+    gc.freeze()  # what is there now stays: no later search for cycles goes through it
     await gateway.run(stop)
 
 

@@ -23,9 +23,9 @@ class Clock(Protocol):
 class NodeLink(Protocol):
     """Frames in, down frames out. May lose, repeat and reorder both."""
 
-    async def run(self, on_connected: Callable[[], None], on_frame: Callable[[bytes], None]) -> None:
-        """Deliver each frame's bytes until cancelled. Reconnects by itself; never raises `Unavailable`. Calls `on_connected`
-        after each (re)connection."""
+    async def run(self, on_connected: Callable[[], None], on_frames: Callable[[list[bytes]], None]) -> None:
+        """Deliver the bytes of frames, some at a time, until cancelled. Reconnects by itself; never raises `Unavailable`. Calls
+        `on_connected` after each (re)connection."""
         ...
 
     def send(self, node_id: NodeId, down: bytes, *, keep: bool = False) -> None:

@@ -17,7 +17,6 @@ import rich_click as click
 from click.exceptions import Exit
 
 from collector.config import Config, load_config
-from collector.key_succession import KeySuccession
 from gateway_agent.control.commands import RESULTS
 from gateway_agent.errors import ConfigError, Unavailable, WireError
 from gateway_agent.model import GatewayId, NodeId
@@ -37,6 +36,7 @@ from gateway_agent.wire.command import (
 )
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.down import CODE_CONFIGURE, CODE_GENERATION
+from gateway_agent.wire.key_succession import KeySuccession
 from gateway_agent.wire.signer import Signer, load_signer
 from gateway_agent.wire.state import State, open_state
 from startcity.node_command import parse_setting

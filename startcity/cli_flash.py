@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from gateway_agent.model import NodeId
 from gateway_agent.wire.sealed_master import BENCH_ID
 from startcity import cli_flash_tools
 from startcity.cli_flash_bundle import bundle
+from startcity.defaults_file import defaults_option
 from startcity.flash_page import Page, plan_lines, said_of, tell_fault
 from startcity.node_command import parse_setting
 from startcity.secrets_in import read_password
@@ -30,12 +32,12 @@ from tools.flash.application import compile_application, read_application
 from tools.flash.bundle import Bundle, open_bundle
 from tools.flash.chips import CHIPS
 from tools.flash.esptool import BAUDS
-from tools.flash.flash_board import Event, Job
+from tools.flash.flash_board import Event, Job, Outcome, Report
 from tools.flash.flash_fault import FlashFault
 from tools.flash.flash_many import AT_ONCE_MAX, exit_code_of, flash_many
 from tools.flash.label_sheet import label_terminal
 from tools.flash.micropython_image import ImageError, MicroPythonImage, read_image
-from tools.flash.ports import PORTS_MAX, find_ports, is_allowed_url, is_url
+from tools.flash.ports import PORTS_MAX, absolute, find_ports, is_allowed_url, is_url
 from tools.flash.program import private_folder
 from tools.node_files import Broker, Wifi, node_config
 from tools.vault_keys import read_vault_public
@@ -138,6 +140,7 @@ class FlashGroup(TranslatedGroup):
     "--jobs", type=click.IntRange(1, PORTS_MAX), default=AT_ONCE_MAX, show_default=True, help="Boards at once."
 )
 @click.option("--dry-run", is_flag=True, help="Identify the boards and show the plan; nothing is written.")
+@defaults_option("flash")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, each with its version.")
 @lang_option
 @click.pass_context
@@ -211,10 +214,10 @@ def _flash(
     )
     values = dict(parse_setting(text) for text in settings)
 
-    def configure(node_id: NodeId) -> Mapping[str, Any]:
-        return node_config(node_id, profile, values, wifi, broker, 0, log)
+    def configure(node_id: NodeId, chip_name: str) -> Mapping[str, Any]:
+        return node_config(node_id, profile, values, wifi, broker, 0, log, chip_name)
 
-    configure(NodeId(bytes(6)))  # what is wrong with it is said before any board is touched
+    configure(NodeId(bytes(6)), "esp32")  # what is wrong with it is said before any board is touched
     images = list(opened.images) if opened is not None else _images(micropython_files)
     if not images:
         raise ConfigError(say("Give --bundle, or a MicroPython image with --micropython."))
@@ -257,8 +260,8 @@ def _run(job: Job, ports: Sequence[str], jobs: int, *, as_json: bool, print_labe
 
     with page:
         try:
-            outcomes = asyncio.run(flash_many(job, ports, report, jobs))
-        except KeyboardInterrupt:
+            outcomes = asyncio.run(_work(job, ports, report, jobs))
+        except (KeyboardInterrupt, asyncio.CancelledError):
             raise FlashFault("interrupted") from None
     exit_code = exit_code_of(outcomes)
     if job.dry_run and not as_json:
@@ -274,8 +277,17 @@ def _run(job: Job, ports: Sequence[str], jobs: int, *, as_json: bool, print_labe
     return exit_code
 
 
+async def _work(job: Job, ports: Sequence[str], report: Report, jobs: int) -> list[Outcome]:
+    """A terminal that is closed, or a shutdown, ends it like Ctrl-C: no program goes on alone, and no key stays in a folder."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    return await flash_many(job, ports, report, jobs)
+
+
 def _ports(named: tuple[str, ...]) -> list[str]:
-    found = list(dict.fromkeys(named)) if named else [port.path for port in find_ports()]
+    found = list(dict.fromkeys(map(absolute, named))) if named else [port.path for port in find_ports()]
     if not found:
         raise FlashFault("no_port")
     if len(found) > PORTS_MAX:

@@ -14,8 +14,8 @@ from gateway_agent.errors import ConfigError
 from gateway_agent.wire.signer import load_signer
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
-from tools.flash.application import FIRMWARE, compile_application, read_application
-from tools.flash.bundle import Manifest, make_bundle, open_bundle, show_bundle
+from tools.flash.application import FIRMWARE, compile_application, names_of, read_application
+from tools.flash.bundle import Manifest, make_bundle, names_in, open_bundle, show_bundle
 from tools.flash.download import fetch
 from tools.flash.flash_fault import FlashFault
 from tools.flash.micropython_image import ImageError, read_image
@@ -85,6 +85,7 @@ def make(
             applications = {architecture: files for architecture in architectures}
         else:
             applications = {architecture: compile_application(folder, architecture) for architecture in architectures}
+        names = names_of(folder, architectures[0])
     try:
         made = make_bundle(
             out,
@@ -94,6 +95,7 @@ def make(
             images,
             applications,
             {profile_id: (known[profile_id].folder / "profile.toml").read_bytes() for profile_id in chosen},
+            names,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -123,14 +125,21 @@ def verify(file: Path, key: Path) -> None:
 @bundle.command("show")
 @click.argument("file", type=_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--names", is_flag=True, help="Print the short names of the program (file, short, full), for a crash report."
+)
 @lang_option
-def show(file: Path, as_json: bool) -> None:
+def show(file: Path, as_json: bool, names: bool) -> None:
     """Show what a bundle says it holds. Every part is compared with its SHA-256; who signed it is not proved.
 
     \b
     Examples:
       startcity flash bundle show city.scb
+      startcity flash bundle show city.scb --names | grep ' a7 '
     """
+    if names:
+        click.echo(names_in(file).decode("utf-8", "replace"), nl=False)
+        return
     found = show_bundle(file)
     if as_json:
         click.echo(json.dumps(_as_object(found), ensure_ascii=False))

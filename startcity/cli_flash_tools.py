@@ -20,7 +20,7 @@ from tools.flash import doctor as looks
 from tools.flash.esptool import BAUDS
 from tools.flash.flash_fault import FlashFault
 from tools.flash.monitor import monitor as show_console
-from tools.flash.ports import find_ports
+from tools.flash.ports import absolute, find_ports, is_allowed_url, is_url
 from tools.node_id import parse_node_id
 
 NOT_RIGHT = 1
@@ -153,7 +153,9 @@ COMMANDS = (backup, restore, erase, monitor, doctor)
 
 def _one(port: str | None) -> str:
     if port is not None:
-        return port
+        if is_url(port) and not is_allowed_url(port):
+            raise ConfigError(say("{port}: a port is a path, rfc2217://HOST:PORT or socket://HOST:PORT.", port=port))
+        return absolute(port)
     found = find_ports()
     if not found:
         raise FlashFault("no_port")

@@ -10,7 +10,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -50,6 +50,7 @@ def group() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The city vault's vault.pub: whose commissioning files this gateway takes. Else given to the first `node import`.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def init(
     gateway_id: str,
     config: Path,
@@ -59,6 +60,7 @@ def init(
     collector_key: str,
     no_collector: bool,
     vault_key: Path | None,
+    as_json: bool,
 ) -> None:
     """Make the keys (mode 0600) with their public halves, the configuration and the data folders.
 
@@ -71,13 +73,19 @@ def init(
       startcity gateway init --id piacenza-01
       startcity gateway init --id piacenza-01 --config /etc/startcity/gateway.toml \\
         --data /var/lib/startcity --city-broker broker.example.org:8883
+      startcity gateway init --id piacenza-01 --vault-key vault.pub --json
     """
     from gateway_agent.errors import ConfigError  # noqa: PLC0415
 
     try:
-        _init(gateway_id, config, data, _address(nodes_broker), _address(city_broker), collector_key, no_collector)
-        if vault_key is not None:
-            _trust(config, vault_key)
+        made = _init(
+            gateway_id, config, data, _address(nodes_broker), _address(city_broker), collector_key, no_collector
+        )
+        vault = _trust(config, vault_key) if vault_key is not None else None
+        if as_json:
+            click.echo(json.dumps({"v": 1, **made, "vault": vault}))
+        else:
+            _show_init(config, made, vault)
     except OSError as error:
         where = error.filename or config.parent
         raise ConfigError(
@@ -94,7 +102,8 @@ def _init(
     city_broker: Address,
     collector_key: str,
     no_collector: bool,
-) -> None:
+) -> dict[str, Any]:
+    """What was made, or found; no secret is in it."""
     from gateway_agent.config import load_config, parse_config  # noqa: PLC0415
     from gateway_agent.errors import ConfigError  # noqa: PLC0415
     from gateway_agent.model import GatewayId  # noqa: PLC0415
@@ -125,18 +134,49 @@ def _init(
     # The configuration comes last: a gateway that has one has everything else, whenever the power went.
     if is_new_config:
         write_public(config, text.encode())
-    click.echo(f"key            {key_path} ({'made' if is_new_key else 'kept'})")
-    click.echo(f"public key     {public_path_of(key_path)} (give it to the collector)")
-    click.echo(f"commissioning  {settings.commissioning_key} ({'made' if is_new_commissioning else 'kept'})")
-    click.echo(f"public key     {commissioning_public(settings.commissioning_key)} (carry it to the vault)")
-    click.echo(f"fingerprint    {commissioning.fingerprint} (compare it there)")
-    click.echo(f"storage key    {settings.storage_key}")
-    click.echo(f"configuration  {config} ({'made' if is_new_config else 'kept'})")
-    click.echo(f"data           {settings.data}")
-    if settings.city_broker.collector_key and not settings.beside(settings.city_broker.collector_key).exists():
-        click.echo(f"still missing  {settings.beside(settings.city_broker.collector_key)}: the collector's public key")
-    for label, line in zip(("next", *[""] * 9), _next_steps(settings, config), strict=False):
+    return {
+        "gateway": settings.gateway.id,
+        "key": str(key_path),
+        "is_new_key": is_new_key,
+        "public_key": str(public_path_of(key_path)),
+        "commissioning_key": str(settings.commissioning_key),
+        "is_new_commissioning_key": is_new_commissioning,
+        "commissioning_public": str(commissioning_public(settings.commissioning_key)),
+        "fingerprint": commissioning.fingerprint,
+        "storage_key": str(settings.storage_key),
+        "configuration": str(config),
+        "is_new_configuration": is_new_config,
+        "data": str(settings.data),
+        "missing": [str(path) for path in _missing(settings)],
+    }
+
+
+def _missing(settings: Config) -> list[Path]:
+    """What has to come from others before the gateway can run."""
+    key = settings.city_broker.collector_key
+    return [settings.beside(key)] if key and not settings.beside(key).exists() else []
+
+
+def _show_init(config: Path, made: dict[str, Any], vault: dict[str, str] | None) -> None:
+    from gateway_agent.config import load_config  # noqa: PLC0415
+
+    def word(is_new: str) -> str:
+        return "made" if made[is_new] else "kept"
+
+    click.echo(f"key            {made['key']} ({word('is_new_key')})")
+    click.echo(f"public key     {made['public_key']} (give it to the collector)")
+    click.echo(f"commissioning  {made['commissioning_key']} ({word('is_new_commissioning_key')})")
+    click.echo(f"public key     {made['commissioning_public']} (carry it to the vault)")
+    click.echo(f"fingerprint    {made['fingerprint']} (compare it there)")
+    click.echo(f"storage key    {made['storage_key']}")
+    click.echo(f"configuration  {made['configuration']} ({word('is_new_configuration')})")
+    click.echo(f"data           {made['data']}")
+    for path in made["missing"]:
+        click.echo(f"still missing  {path}: the collector's public key")
+    for label, line in zip(("next", *[""] * 9), _next_steps(load_config(config), config), strict=False):
         click.echo(f"{label:<14} {line}")
+    if vault is not None:
+        click.echo(f"vault          {vault['file']}, fingerprint {vault['fingerprint']}")
 
 
 def _next_steps(settings: Config, config: Path) -> list[str]:
@@ -224,15 +264,15 @@ group.add_command(operator)
 group.add_command(rotate_key)
 
 
-def _trust(config: Path, vault_key: Path) -> None:
-    """Pin the vault's public keys: who runs `init` with the file has chosen it."""
+def _trust(config: Path, vault_key: Path) -> dict[str, str]:
+    """Pin the vault's public keys: who runs `init` with the file has chosen it. Returns where they are, and their fingerprint."""
     from gateway_agent.config import load_config  # noqa: PLC0415
     from startcity.node_import import trust_vault  # noqa: PLC0415
     from tools.vault_keys import read_vault_public  # noqa: PLC0415
 
     settings = load_config(config)
     trust_vault(settings, vault_key, yes=True)
-    click.echo(f"vault          {settings.vault_key}, fingerprint {read_vault_public(settings.vault_key).fingerprint}")
+    return {"file": str(settings.vault_key), "fingerprint": read_vault_public(settings.vault_key).fingerprint}
 
 
 def _oldest_unreceipted_ms(journal: Path) -> dict[str, int | None]:

@@ -28,6 +28,7 @@ from startcity.node_move import move
 from startcity.secrets_in import read_password
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
+from tools.boards import GENERIC, obstacle
 from tools.node_files import Broker, Wifi, check_owner, node_config, read_master, write_node_files
 from tools.node_id import parse_node_id
 from tools.vault import MASTER_BYTES, Vault
@@ -71,6 +72,9 @@ def group() -> None:
 @click.option("--mqtt-user", help="The broker's user for nodes, if it asks for one.")
 @click.option("--mqtt-password-file", type=_FILE, help="File with that user's password. Else STARTCITY_MQTT_PASSWORD.")
 @click.option("--log", type=click.Choice(["error", "info", "debug"]), default="info", help="What the node prints.")
+@click.option(
+    "--chip", type=click.Choice(list(GENERIC)), help="The board's chip. Default: the one of the profile's board."
+)
 @click.option("--replace", is_flag=True, help="The node has a new key: replace the one that the gateway knows.")
 @lang_option
 def add(
@@ -91,6 +95,7 @@ def add(
     mqtt_user: str | None,
     mqtt_password_file: Path | None,
     log: str,
+    chip: str | None,
     replace: bool,
 ) -> None:
     """Make a board a node of this city: key, configuration, registration.
@@ -118,7 +123,11 @@ def add(
         _broker(gateway, mqtt_host, mqtt_port, mqtt_user, mqtt_password_file),
         generation,
         log,
+        chip,
     )
+    if obstacle(files, "") == "pins":
+        template = "An {chip} has too few pins for the profile {profile}."
+        raise ConfigError(say(template, chip=chip, profile=profile.id))
     check_owner(out, node_id)
     master = read_master(out)
     opened = Vault.open(vault) if vault is not None else None

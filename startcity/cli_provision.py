@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,14 +23,19 @@ from gateway_agent.model import NodeId
 from gateway_agent.operate.label_end import LABEL_GENERATION, ask_end
 from gateway_agent.registry import NodeRecord, open_registry
 from gateway_agent.wire.label import Label, parse_label
+from startcity.defaults_file import defaults_option
 from startcity.gateway_option import gateway_config_option
+from startcity.journal_tail import JournalTail, Stored
 from startcity.node_command import parse_setting
 from startcity.node_import import read_file, register, trust_vault
-from startcity.provision_gateway import GatewaySide, Proof, Stored
+from startcity.provision_cable import Cable, Network, check_board, check_options
+from startcity.provision_gateway import GatewaySide, Proof
+from startcity.provision_voice import Voice, step_words
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import language, say
 from tools.advice import NamedAdvice
 from tools.node_id import parse_node_id
+from tools.provision.board_program import BoardReport
 from tools.provision.checks import is_measured, last_before, passing, wait_s
 from tools.provision.state_file import read_progress, unfinished, write_progress
 from tools.provision.steps import Progress, Step, generation_to_move_to
@@ -41,6 +46,8 @@ BAD_LABEL, NOT_FOUND, NOT_CONFIGURED, NOT_MOVED, CHECK_FAILED, NOT_VERIFIED = 10
 T = TypeVar("T")
 _LOOK_EACH_S = 0.3
 _SETTLE_S = 5.0
+_NUDGE_S, _NUDGE_AGAIN_S = 10.0, 60.0
+_SAMPLES_MAX = 6
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _LABEL_BYTES_MAX = 1024
 
@@ -55,6 +62,21 @@ _LABEL_BYTES_MAX = 1024
 )
 @click.option("--file", type=_FILE, help="A commissioning file of the vault for this gateway.")
 @click.option("--vault-key", type=_FILE, help="The vault's vault.pub: the first time, unless `gateway init` got it.")
+@click.option(
+    "--port",
+    help="The node is on this serial port: a path, rfc2217://HOST:PORT or socket://HOST:PORT. Its id is read from it.",
+)
+@click.option("--wifi-ssid", help="With --port: the only Wi-Fi network that the node shall join.")
+@click.option(
+    "--wifi-password-file", type=_FILE, help="File with its password. Else STARTCITY_WIFI_PASSWORD, else asked."
+)
+@click.option(
+    "--open-network", is_flag=True, help="The network has no password, and the node may join it all the same."
+)
+@click.option("--mqtt-host", help="With --port: the gateway's broker as the node reaches it.")
+@click.option("--mqtt-port", type=click.IntRange(1, 65535), help="With --port: that broker's port.")
+@click.option("--mqtt-user", help="With --port: that broker's user for nodes.")
+@click.option("--mqtt-password-file", type=_FILE, help="File with that user's password. Else STARTCITY_MQTT_PASSWORD.")
 @click.option("--name", help="What people call the node.")
 @click.option("--place", help="Where it is.")
 @click.option(
@@ -69,6 +91,7 @@ _LABEL_BYTES_MAX = 1024
 @click.option("--resume", is_flag=True, help="Go on where it stopped; without ID with the only one that was begun.")
 @click.option("--yes", is_flag=True, help="Ask nothing: begin each check at once.")
 @click.option("--dry-run", is_flag=True, help="Only show the steps and what is done already.")
+@defaults_option("provision")
 @click.option("--json", "as_json", is_flag=True, help='Print events, one JSON object a line, each with "v":1.')
 @lang_option
 def provision(
@@ -87,8 +110,13 @@ def provision(
     yes: bool,
     dry_run: bool,
     as_json: bool,
+    port: str | None,
+    **options: Any,
 ) -> None:
     """Put a node into service: from its label to a first reading that the city has verified.
+
+    With --port the node is on a cable: it is asked who it is, must be the one of the label or the file, gets the Wi-Fi network and the
+    gateway's address that are given, is started, and its start is followed. Passwords are never on the command line.
 
     At the gateway: registers the node, finds it (its light blinks), sets it up, moves it to the gateway's key generation, runs
     the profile's checks, and ends with 0 only when the collector has receipted a measured value. The label is a secret: it is
@@ -97,36 +125,54 @@ def provision(
 
     Exit codes: 0 done; 2 a person has to change something, or an answer is missing; 3 the gateway does not run or the disk
     refuses; 10 the label cannot be read; 11 the node was not found; 12 it did not take the settings; 13 it did not move; 14 a
-    check failed; 15 no receipt came; 20, 21, 22 as `startcity node import`.
+    check failed; 15 no receipt came; 16 the port; 17 the board does not answer; 18 another board, or no node; 19 not written; 20, 21,
+    22 as `startcity node import`; 23 the node does not start; 24 it does not reach its gateway.
 
     \b
     Examples:
       startcity provision --config gateway.toml --file piacenza-01.cose
       startcity provision --label-file - --name "Stall 1" --place "Piazza Cavalli" --yes --json < label.txt
+      startcity provision --port /dev/ttyUSB0 --file piacenza-01.cose --name "Stall 1" --place "Piazza Cavalli"
+      startcity provision --port /dev/ttyUSB0 --wifi-ssid citta --wifi-password-file wifi.txt --mqtt-host 192.0.2.10
       startcity provision --resume
     """
-    voice = _Voice(as_json)
+    voice, network = Voice(as_json), Network(**options)
     try:
+        check_options(network, port)
         gateway = load_config(config)
         profiles = load_profiles(gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None)
         chosen = dict(parse_setting(text) for text in settings)
-        if resume:
-            progress = _resumed(gateway, node)
-            label = None
-        else:
-            if not dry_run:
-                trust_vault(gateway, vault_key, yes)
-            label = _label(label_file, ask=file is None and node is None)
-            progress = _begun(gateway, node, label, file, name, place, chosen, profiles, without_asking=yes)
-        profile = profiles[progress.profile]
-        profile.firmware_config(progress.settings)  # refuses here what the node would refuse
-        _check_skipped(profile, skipped)
-        run = _Run(gateway, profile, progress, voice, limit_s, without_collector, yes, skipped)
-        if dry_run:
-            run.show_plan()
-            return
-        if progress.next_step is Step.REGISTER:
-            run.register(label, file)
+        sources = _Sources(gateway, label_file, file)
+        old = _resumed(gateway, node, can_begin=port is not None) if resume else None
+        if port is None and old is not None and old.needs_cable:
+            port = old.port
+        if not dry_run and (port is not None or not resume):
+            trust_vault(gateway, vault_key, yes)
+        with Cable(port, voice) if port is not None else nullcontext() as cable:
+            board = None
+            if cable is not None and (old is None or old.needs_cable):
+                GatewaySide(gateway).status()  # before the board is stopped: a gateway that does not run hears nothing
+                board = cable.look(sources.generations())
+                if old is None and resume:
+                    old = read_progress(gateway.data, board.node)
+            if old is not None:
+                progress = old
+            else:
+                named = node if node is not None or board is None else board.node
+                progress = _begun(sources, named, board, name, place, chosen, profiles, without_asking=yes)
+            profile = profiles[progress.profile]
+            profile.firmware_config(progress.settings)  # refuses here what the node would refuse
+            _check_skipped(profile, skipped)
+            run = _Run(gateway, profile, progress, voice, limit_s, without_collector, yes, skipped)
+            if dry_run:
+                run.show_plan()
+                return
+            if cable is not None and board is not None:
+                sources.need_root(progress.node, board.generation)
+                check_board(board, progress.node, progress.profile, sources.roots(progress.node))
+                run.wire(cable, network, sources)
+        if Step.REGISTER not in progress.done:
+            run.register(sources)
         run.rest()
     except (ConfigError, ProfileError, SettingError, Unavailable) as error:
         if not as_json:
@@ -137,23 +183,6 @@ def provision(
         raise Exit(exit_code) from error
 
 
-class _Voice:
-    """Says what happens: words for people, or events."""
-
-    def __init__(self, as_json: bool) -> None:
-        self.as_json = as_json
-
-    def event(self, event: str, **values: object) -> None:
-        """For programs only."""
-        if self.as_json:
-            click.echo(json.dumps({"v": 1, "event": event, **values}, ensure_ascii=False))
-
-    def words(self, text: str) -> None:
-        """For people only."""
-        if not self.as_json:
-            click.echo(text)
-
-
 class _Run:
     """One node's way. `progress` is on the disk after each step."""
 
@@ -162,7 +191,7 @@ class _Run:
         gateway: Config,
         profile: Profile,
         progress: Progress,
-        voice: _Voice,
+        voice: Voice,
         limit_s: float,
         without_collector: bool,
         yes: bool,
@@ -172,7 +201,10 @@ class _Run:
         self._limit_s, self._yes, self._skipped = limit_s, yes, skipped
         self._node_id = NodeId(bytes.fromhex(progress.node))
         self._side = GatewaySide(gateway)
+        self._journal: JournalTail | None = None  # since the node was registered
         self._proof: Proof | None = None
+        self._identify = self._move_request = ""  # requests that were made before the node's start
+        self._cable: Cable | None = None  # once the node runs
         self._without_collector = without_collector
         if not self._side.has_collector and not without_collector:
             raise ConfigError(
@@ -185,24 +217,50 @@ class _Run:
 
     def show_plan(self) -> None:
         """The steps, and which are done."""
-        for step in Step:
+        for step in self._progress.steps:
             is_done = step in self._progress.done
             self._voice.event("plan", step=step.value, done=is_done, node=self._progress.node)
-            self._voice.words(f"{'x' if is_done else '-'} {_step_words(step)}")
+            self._voice.words(f"{'x' if is_done else '-'} {step_words(step)}")
         for check in self._profile.commissioning:
             self._voice.event("plan_check", check=check.id, done=check.id in self._progress.checks)
             self._voice.words(f"    {check.id}: {check.texts[language()]}")
 
-    def register(self, label: Label | None, file: Path | None) -> None:
-        """The first step; the only one that needs the label."""
+    def wire(self, cable: Cable, network: Network, sources: _Sources) -> None:
+        """The steps over the cable, after the board has said that it is the one."""
+        if Step.READ not in self._progress.done:
+            self._progress.port = cable.port
+            self._begin(Step.READ)
+            self._end(Step.READ)
+        if Step.WRITE not in self._progress.done or not network.is_empty:  # it may have been wrong the first time
+            self._begin(Step.WRITE)
+            changes = network.changes(self._profile)
+            if self._progress.settings:
+                made = self._profile.firmware_config(self._progress.settings)["settings"]
+                assert isinstance(made, dict)
+                changes["settings"] = {name: made[name] for name in self._progress.settings}
+            cable.write(changes)
+            self._end(Step.WRITE)
+        if Step.REGISTER not in self._progress.done:
+            self.register(sources)
+        self._begin(Step.START)
+        # The gateway keeps one request a node. On a cable nobody has to look for the light.
+        target = self._target()
+        if target is not None:
+            self._move_request = self._ask_move(target)
+        else:
+            self._identify = self._side.ask(self._progress.node, {"command": "identify"})
+        cable.start(self._progress.node)
+        self._cable = cable
+        self._end(Step.START)
+
+    def register(self, sources: _Sources) -> None:
+        """The only step over Wi-Fi that needs the label or the file."""
         self._side.status()  # a gateway that does not run hears nothing
         self._begin(Step.REGISTER)
         self._progress.since = self._side.heads()
-        records = [] if file is None else [
-            n for n in read_file(self._gateway, file).nodes if n.node_id == self._node_id
-        ]  # fmt: skip
-        with open_registry(self._gateway) as registry:
-            known = [n for n in registry.nodes() if n.node_id == self._node_id]
+        records = sources.from_file(self._node_id)
+        known = sources.known(self._node_id)
+        label = sources.label
         newest = max((n.generation for n in (*known, *records)), default=0)
         # A label counts only until the node has moved on: it must not bring the old root back.
         if label is not None and (not known or self._side.heard_generation(self._node_id) == 0 or newest == 0):
@@ -242,19 +300,20 @@ class _Run:
     # The steps. Each returns whether it is done; what must be done for an end raises instead.
 
     def _find(self) -> bool:
-        self._voice.words(say("Switch the node on; when it is found, its light blinks."))
-        answer = self._command({"command": "identify"})
-        template = (
-            "{name}: node {node} was not heard: is it on, in reach of the Wi-Fi network, and is the label its own?"
-        )
-        if answer is None:
-            raise NamedAdvice("NodeNotFound", NOT_FOUND, template, name="NodeNotFound", node=self._progress.node)
-        if self._until(lambda: self._readings() or None) is None:
+        if not self._identify and not self._move_request:
+            self._voice.words(say("Switch the node on; when it is found, its light blinks."))
+            self._identify = self._side.ask(self._progress.node, {"command": "identify"})
+        identify = self._identify
+        is_found = not identify or self._until(lambda: self._side.answer(identify), requests=[identify]) is not None
+        if not is_found or self._until(lambda: self._readings() or None) is None:
+            template = (
+                "{name}: node {node} was not heard: is it on, in reach of the Wi-Fi network, and is the label its own?"
+            )
             raise NamedAdvice("NodeNotFound", NOT_FOUND, template, name="NodeNotFound", node=self._progress.node)
         return True
 
     def _configure(self) -> bool:
-        if not self._progress.settings:
+        if not self._progress.settings or self._progress.is_wired:  # the cable has brought them
             return True
         answer = self._command({"command": "configure", "settings": self._progress.settings})
         if answer is None or answer["state"] != "done":
@@ -266,22 +325,39 @@ class _Run:
         return True
 
     def _move(self) -> bool:
-        target = generation_to_move_to(self._roots(), self._side.heard_generation(self._node_id))
-        if target is None:
-            return True
-        self._progress.old_epochs = sorted({stored.seen.epoch.hex() for stored in self._readings()})
-        write_progress(self._gateway.data, self._progress)
-        answer = self._command({"command": "generation", "generation": target})
-        is_moved = answer is not None and answer["state"] == "done"
-        if is_moved:
-            heard = self._until(lambda: self._side.heard_generation(self._node_id) >= target or None)
-            is_moved = heard is not None
-        if not is_moved:
-            template = "{name}: node {node} did not move to key generation {generation}; it goes on under the old one."
-            raise NamedAdvice(
-                "NotMoved", NOT_MOVED, template, name="NotMoved", node=self._progress.node, generation=target
-            )
+        target = self._target()
+        if target is not None:
+            if not self._progress.is_wired:
+                self._note_old_epochs({stored.seen.epoch for stored in self._readings()})
+            request = self._move_request or self._ask_move(target)
+            answer = self._until(lambda: self._side.answer(request), requests=[request])
+            is_moved = answer is not None and answer["state"] == "done"
+            if is_moved:
+                heard = self._until(lambda: self._side.heard_generation(self._node_id) >= target or None)
+                is_moved = heard is not None
+            if not is_moved:
+                template = (
+                    "{name}: node {node} did not move to key generation {generation}; it goes on under the old one."
+                )
+                raise NamedAdvice(
+                    "NotMoved", NOT_MOVED, template, name="NotMoved", node=self._progress.node, generation=target
+                )
+        if self._progress.is_wired:
+            # It was asked before its start, so only now it is known which epochs were before: its last answer is of the present one.
+            readings = self._until(lambda: [s for s in self._readings() if s.seen.name == "cmd"] or None) or []
+            epochs = {stored.seen.epoch for stored in self._readings()}
+            self._note_old_epochs(epochs - {stored.seen.epoch for stored in readings[-1:]})
         return True
+
+    def _target(self) -> int | None:
+        return generation_to_move_to(self._roots(), self._side.heard_generation(self._node_id))
+
+    def _ask_move(self, target: int) -> str:
+        return self._side.ask(self._progress.node, {"command": "generation", "generation": target})
+
+    def _note_old_epochs(self, epochs: set[bytes]) -> None:
+        self._progress.old_epochs = sorted(epoch.hex() for epoch in epochs)
+        write_progress(self._gateway.data, self._progress)
 
     def _check(self) -> bool:
         for check in self._profile.commissioning:
@@ -299,15 +375,14 @@ class _Run:
         before = last_before((stored.seen for stored in self._readings()), check.measurement)
         if not self._yes:
             click.pause(say("Press a key when you begin."), err=True)
-        heads, asked_at_ms = self._side.heads(), self._side.wall_ms()
-        self._side.ask(self._progress.node, {"command": "sample"})
+        mark, asked_at_ms = self._tail().mark(), self._side.wall_ms()
 
         def look() -> Stored | None:
-            readings = self._side.readings(self._node_id, heads)
+            readings = self._tail().readings_behind(mark)
             found = passing(check, (stored.seen for stored in readings), before, asked_at_ms)
             return next((stored for stored in readings if stored.seen is found), None)
 
-        if self._until(look, wait_s(check, self._profile)) is None:
+        if self._until_sampled(look, wait_s(check, self._profile)) is None:
             self._voice.event("check", check=check.id, state="failed")
             template = "{name}: check {check} did not pass within {seconds} s: {text} Put it right and call it again with --resume."
             raise NamedAdvice(
@@ -319,15 +394,19 @@ class _Run:
     def _verify(self) -> bool:
         old = set(self._progress.old_epochs)
 
+        def measured() -> list[Stored]:
+            readings = (s for s in self._readings() if s.seen.epoch.hex() not in old)
+            return [stored for stored in readings if is_measured(self._profile, stored.seen)]
+
         def look() -> Stored | None:
-            for stored in self._readings():
-                if is_measured(self._profile, stored.seen) and stored.seen.epoch.hex() not in old:
-                    self._proof = self._side.proof(stored)
-                    if self._proof is not None or self._without_collector:
-                        return stored
+            for stored in measured():
+                self._proof = self._side.proof(stored)
+                if self._proof is not None or self._without_collector:
+                    return stored
             return None
 
-        found = self._until(look)
+        # A node whose values do not change has nothing to say under its new key for hours.
+        found = self._until(look) if measured() else self._until_sampled(look)
         if found is None:
             template = "{name}: no measured value of node {node} was receipted by the collector within {seconds} s."
             raise NamedAdvice(
@@ -374,19 +453,49 @@ class _Run:
             return {n.generation: n.root for n in registry.nodes() if n.node_id == self._node_id}
 
     def _readings(self) -> list[Stored]:
-        return self._side.readings(self._node_id, self._progress.since)
+        return self._tail().readings()
+
+    def _tail(self) -> JournalTail:
+        if self._journal is None:
+            self._journal = self._side.tail(self._node_id, self._progress.since)
+        return self._journal
 
     def _command(self, content: dict[str, Any]) -> dict[str, Any] | None:
         request = self._side.ask(self._progress.node, content)
         return self._until(lambda: self._side.answer(request))
 
-    def _until(self, look: Callable[[], T | None], limit_s: float | None = None) -> T | None:
-        end_s = self._side.monotonic_s() + (self._limit_s if limit_s is None else limit_s)
+    def _until(
+        self, look: Callable[[], T | None], limit_s: float | None = None, requests: Sequence[str] = ()
+    ) -> T | None:
+        """What `look` finds; None where the time runs out.
+
+        A node on a cable that has not come by the last of its `requests` is started once more, each minute: only then does it obey.
+        """
+        begun_s = self._side.monotonic_s()
+        end_s = begun_s + (self._limit_s if limit_s is None else limit_s)
+        nudge_s = begun_s + _NUDGE_S
         while True:
             found = look()
             if found is not None or self._side.monotonic_s() >= end_s:
                 return found
+            if self._cable is not None and requests and self._side.monotonic_s() >= nudge_s:
+                if self._side.answer(requests[-1]) is None:
+                    self._cable.restart()
+                nudge_s = self._side.monotonic_s() + _NUDGE_AGAIN_S
             time.sleep(_LOOK_EACH_S)
+
+    def _until_sampled(self, look: Callable[[], T | None], limit_s: float | None = None) -> T | None:
+        """As `_until`, with a `sample` asked for, and again where it met a node that had only just begun."""
+        requests = [self._side.ask(self._progress.node, {"command": "sample"})]
+
+        def look_again() -> T | None:
+            found = look()
+            answer = self._side.answer(requests[-1]) if found is None and len(requests) < _SAMPLES_MAX else None
+            if answer is not None and answer["state"] == "failed":
+                requests.append(self._side.ask(self._progress.node, {"command": "sample"}))
+            return found
+
+        return self._until(look_again, limit_s, requests)
 
     def _note_check(self, check: Commissioning, state: str) -> None:
         self._progress.checks[check.id] = state
@@ -396,7 +505,7 @@ class _Run:
 
     def _begin(self, step: Step) -> None:
         self._voice.event("step", step=step.value, state="begun", node=self._progress.node)
-        self._voice.words(_step_words(step))
+        self._voice.words(step_words(step))
 
     def _end(self, step: Step) -> None:
         self._progress.done[step.value] = time.time_ns() // 1_000_000
@@ -404,16 +513,76 @@ class _Run:
         self._voice.event("step", step=step.value, state="done", node=self._progress.node)
 
 
-def _label(path: Path | None, *, ask: bool) -> Label | None:
-    """Scanned at the prompt (nothing is shown), or read; None where it is not needed. Raises: NamedAdvice: it is no label."""
-    if path is not None:
-        scanned = sys.stdin.read(_LABEL_BYTES_MAX) if str(path) == "-" else read_secret(path).decode("utf-8", "replace")
-    elif not ask:
-        return None
-    elif sys.stdin.isatty():
-        scanned = click.prompt(say("Scan the label"), hide_input=True, err=True)
-    else:
-        raise ConfigError(say("There is no node yet: give --label-file, or ID with --file."))
+class _Sources:
+    """Where the gateway learns a node's root from: its label, the vault's file, its own registry."""
+
+    def __init__(self, gateway: Config, label_file: Path | None, file: Path | None) -> None:
+        """Raises: NamedAdvice: the label cannot be read."""
+        self._gateway, self._file = gateway, file
+        self.label = _read_label(label_file) if label_file is not None else None
+        self._nodes: list[NodeRecord] | None = None
+
+    def ask_label(self) -> None:
+        """Scanned at the prompt; nothing is shown. Raises: NamedAdvice: it is no label."""
+        self.label = _parse_label(click.prompt(say("Scan the label"), hide_input=True, err=True))
+
+    @property
+    def has_file(self) -> bool:
+        return self._file is not None
+
+    def from_file(self, node_id: NodeId) -> list[NodeRecord]:
+        """Raises: NamedAdvice: the file cannot be opened here."""
+        if self._nodes is None:
+            self._nodes = list(read_file(self._gateway, self._file).nodes) if self._file is not None else []
+        return [n for n in self._nodes if n.node_id == node_id]
+
+    def known(self, node_id: NodeId) -> list[NodeRecord]:
+        """What the registry has."""
+        with open_registry(self._gateway) as registry:
+            return [n for n in registry.nodes() if n.node_id == node_id]
+
+    def generations(self) -> set[int]:
+        """Every one of which a root is at hand, whosever it is."""
+        self.from_file(NodeId(bytes(6)))
+        with open_registry(self._gateway) as registry:
+            found = {n.generation for n in registry.nodes()}
+        return found | {n.generation for n in self._nodes or ()} | {LABEL_GENERATION}
+
+    def need_root(self, node: str, generation: int) -> None:
+        """Of the generation under which the board speaks: without it nothing of the node would be heard. Raises: ConfigError."""
+        node_id = NodeId(bytes.fromhex(node))
+        found = {n.generation for n in (*self.from_file(node_id), *self.known(node_id))}
+        if self.label is not None and self.label.node_id == node_id:
+            found.add(LABEL_GENERATION)
+        if generation in found:
+            return
+        if generation != LABEL_GENERATION or not sys.stdin.isatty():
+            raise ConfigError(
+                say(
+                    "Node {node} speaks under key generation {generation}, and nobody has given its root: give its label (generation 0), "
+                    "or a file of the vault with that generation.",
+                    node=node,
+                    generation=generation,
+                )
+            )
+        self.ask_label()
+
+    def roots(self, node: str) -> dict[int, bytes]:
+        """By generation what the board must have: of the label and the file, or else of the registry."""
+        node_id = NodeId(bytes.fromhex(node))
+        found = {n.generation: n.root for n in self.from_file(node_id)}
+        if self.label is not None and self.label.node_id == node_id:
+            found[LABEL_GENERATION] = self.label.root
+        return found or {n.generation: n.root for n in self.known(node_id)}
+
+
+def _read_label(path: Path) -> Label:
+    if str(path) == "-":
+        return _parse_label(sys.stdin.read(_LABEL_BYTES_MAX))
+    return _parse_label(read_secret(path).decode("utf-8", "replace"))
+
+
+def _parse_label(scanned: str) -> Label:
     try:
         return parse_label(scanned)
     except WireError as error:
@@ -422,39 +591,46 @@ def _label(path: Path | None, *, ask: bool) -> Label | None:
 
 
 def _begun(
-    gateway: Config,
+    sources: _Sources,
     node: str | None,
-    label: Label | None,
-    file: Path | None,
+    board: BoardReport | None,
     name: str | None,
     place: str | None,
     settings: dict[str, Any],
-    profiles: Any,
+    profiles: Mapping[str, Profile],
     *,
     without_asking: bool,
 ) -> Progress:
-    node_id = label.node_id if label is not None else parse_node_id(node or "")
+    """`node` is the one that was named or is on the cable. Raises: ConfigError."""
+    if sources.label is None and node is None:
+        if not sys.stdin.isatty():
+            raise ConfigError(say("There is no node yet: give --label-file, or ID with --file."))
+        sources.ask_label()
+    node_id = sources.label.node_id if sources.label is not None else parse_node_id(node or "")
     if node is not None and parse_node_id(node) != node_id:
+        if board is not None:
+            check_board(board, node_id.hex(), board.profile, {})
         raise ConfigError(say("The label is of node {node}, not of the one named.", node=node_id.hex()))
-    with open_registry(gateway) as registry:
-        known = [n for n in registry.nodes() if n.node_id == node_id]
-    from_file = [n for n in (read_file(gateway, file).nodes if file is not None else ()) if n.node_id == node_id]
-    if label is None and not known and not from_file:
-        raise ConfigError(
-            say("Neither the file nor the gateway knows node {node}: give its label.", node=node_id.hex())
-        )
-    sources = [*from_file, *known]
-    profile = label.profile if label is not None else sources[-1].profile
+    from_file, known = sources.from_file(node_id), sources.known(node_id)
+    if sources.label is None and not known and not from_file:
+        if board is None or sources.has_file or not sys.stdin.isatty():
+            raise ConfigError(
+                say("Neither the file nor the gateway knows node {node}: give its label.", node=node_id.hex())
+            )
+        sources.ask_label()
+    records = [*from_file, *known]
+    profile = sources.label.profile if sources.label is not None else records[-1].profile
     if profile not in profiles:
         names = ", ".join(sorted(profiles))
         raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=profile, known=names))
-    there = next(((n.name, n.place) for n in reversed(sources) if n.name or n.place), ("", ""))
+    there = next(((n.name, n.place) for n in reversed(records) if n.name or n.place), ("", ""))
     return Progress(
         node=node_id.hex(),
         profile=profile,
         name=_answer(name, there[0], "--name", say("Name of the node"), without_asking),
         place=_answer(place, there[1], "--place", say("Place of the node"), without_asking),
         settings=settings,
+        is_wired=board is not None,
     )
 
 
@@ -466,13 +642,16 @@ def _answer(given: str | None, known: str, flag: str, question: str, without_ask
     return str(click.prompt(question, err=True))
 
 
-def _resumed(gateway: Config, node: str | None) -> Progress:
+def _resumed(gateway: Config, node: str | None, *, can_begin: bool) -> Progress | None:
+    """Where it stopped. None, with a cable: the board will say who it is, and begins anew where nothing was begun."""
+    if node is None and can_begin:
+        return None
     nodes = [parse_node_id(node).hex()] if node is not None else unfinished(gateway.data)
     if len(nodes) != 1:
         found = ", ".join(nodes) or say("none")
         raise ConfigError(say("Name the node to go on with. Begun and not at their end: {nodes}.", nodes=found))
     progress = read_progress(gateway.data, nodes[0])
-    if progress is None or Step.REGISTER not in progress.done:
+    if progress is None and not can_begin:
         raise ConfigError(say("Node {node} was not begun here: call it without --resume.", node=nodes[0]))
     return progress
 
@@ -482,17 +661,3 @@ def _check_skipped(profile: Profile, skipped: tuple[str, ...]) -> None:
     for check in skipped:
         if check not in known:
             raise ConfigError(say("There is no check {check}. Known: {known}.", check=check, known=", ".join(known)))
-
-
-def _step_words(step: Step) -> str:
-    return dict(_steps())[step]
-
-
-def _steps() -> Iterator[tuple[Step, str]]:
-    yield Step.REGISTER, say("Register the node at the gateway")
-    yield Step.FIND, say("Find the node")
-    yield Step.CONFIGURE, say("Set it up")
-    yield Step.MOVE, say("Move it to the gateway's keys")
-    yield Step.CHECK, say("Check what it measures")
-    yield Step.VERIFY, say("Wait for the city's receipt of its first reading")
-    yield Step.RETIRE, say("End the label")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Literal
@@ -51,6 +52,58 @@ def demo(seconds: float, keep: Path | None, broker: Literal["mosquitto", "amqtt"
     from simulators.demo import run_demo  # noqa: PLC0415
 
     sys.exit(run_demo(seconds, keep, CityPlan(broker=broker)))
+
+
+@group.command("city")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("city"),
+    show_default=True,
+    help="Everything of it lies in this folder.",
+)
+@click.option("--stop", "stops", is_flag=True, help="End the one that runs there; it can be started again as it was.")
+@click.option("--foreground", is_flag=True, help="Stay in this terminal, until Ctrl-C.")
+@click.option(
+    "--broker", type=click.Choice(["mosquitto", "amqtt"]), help="Default: mosquitto where it is installed, else amqtt."
+)
+def city(folder: Path, stops: bool, foreground: bool, broker: Literal["mosquitto", "amqtt"] | None) -> None:
+    """A small city to try the tools on: brokers, vault, gateway, collector, and one blank board on a virtual cable.
+
+    It goes on in the background. startcity.toml in this folder gets what `startcity flash` and `startcity provision` need.
+    It is made for the climate profiles: somebody breathes on the board's sensor every now and then.
+
+    Exit codes: 0 it runs, or with --stop it has ended; 1 it did not start, or did not run.
+
+    \b
+    Examples:
+      startcity sim city
+      startcity flash
+      startcity provision --yes
+      startcity sim city --stop
+    """
+    require_repository("startcity sim city")
+    from simulators import standing_city  # noqa: PLC0415
+
+    try:
+        if stops:
+            has_run = standing_city.stop(folder)
+            click.echo("The city has ended." if has_run else f"No city runs in {folder}.")
+            sys.exit(0 if has_run else 1)
+        if foreground:
+            standing_city.serve(folder, broker)
+            return
+        if not standing_city.is_running(folder):
+            standing_city.start(folder, broker)
+    except standing_city.CityError as error:
+        click.echo(f"startcity: {error}", err=True)
+        sys.exit(1)
+    where = "" if folder == Path("city") else f" --dir {shlex.quote(str(folder))}"
+    click.echo(f"A city runs in {folder}: brokers, vault, gateway, collector, and a board on {folder}/board.")
+    click.echo("next           startcity flash              makes the board a node")
+    click.echo("               startcity provision --yes    puts it into service")
+    click.echo(f"to end it      startcity sim city --stop{where}")
 
 
 group.add_command(board)

@@ -17,7 +17,6 @@ from startcity.words import say
 from tools.commissioning_key import read_commissioning_public
 from tools.masters_file import read_masters
 from tools.node_id import parse_node_id
-from tools.roots_file import write_roots
 from tools.secret_files import read_secret, write_public
 from tools.vault import Vault
 from tools.vault_keys import PUBLIC_FILE, VaultPublic
@@ -117,37 +116,6 @@ def add(
     _master, is_new = Vault.open(vault).add(node_id, profile=profile_id, name=name, place=place, master=master)
     text = "Node {node} is in the vault." if is_new else "Node {node} was in the vault; it keeps its key."
     click.echo(say(text, node=node_id.hex()))
-
-
-@group.command("roots")
-@click.argument("nodes", metavar="[ID]...", nargs=-1)
-@click.option("--vault", type=_FOLDER, required=True, help="The vault's folder.")
-@click.option("--generation", type=click.IntRange(0, 0xFFFFFFFF), default=0, show_default=True, help="Key generation.")
-@click.option("--out", type=_FILE, required=True, help="File to make, mode 0600.")
-@lang_option
-def roots(nodes: tuple[str, ...], vault: Path, generation: int, out: Path) -> None:
-    """Derive the roots that a gateway gets: all nodes, or only those named. At the gateway: `startcity node import`.
-
-    \b
-    Examples:
-      startcity vault roots --vault vault --out roots.json
-      startcity vault roots aabbccddee01 aabbccddee02 --vault vault --generation 1 --out roots.json
-    """
-    entries = Vault.open(vault).roots(generation, [parse_node_id(node) for node in nodes])
-    if not entries:
-        raise ConfigError(say("The vault has no nodes yet: add them with `startcity vault add`."))
-    if out.exists():
-        raise ConfigError(say("{file} exists already: move it away, or choose another file.", file=out))
-    write_roots(out, generation, entries)
-    click.echo(
-        say(
-            "{file}, mode 0600. Roots of generation {generation}: {count}.",
-            file=out,
-            count=len(entries),
-            generation=generation,
-        )
-    )
-    click.echo(say("Carry it to the gateway, run `startcity node import` there, and delete it."))
 
 
 @group.command("import")

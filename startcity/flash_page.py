@@ -64,7 +64,12 @@ def line_of(event: Event) -> str | None:
         case "resumed":
             return say("goes on after: {step}", step=values["after"])
         case "already":
-            return say("Was flashed before; left as it is. With --again it becomes a new node.")
+            return say(
+                "Was flashed before, with the profile {profile}; left as it is. With --again it becomes a new node.",
+                profile=values["profile"],
+            )
+        case "press":
+            return say("Press RESET on the board now, and let BOOT go: this port has no control lines.")
         case "tested":
             return _tested(values)
         case "label":
@@ -201,7 +206,7 @@ class Page:
         for title in (say("port"), say("node"), say("chip"), say("step"), "", ""):
             table.add_column(title, overflow="ellipsis", no_wrap=True)
         for port, row in self._rows.items():
-            table.add_row(_short(port), row["mac"], row["chip"], row["step"], row["bar"], Text(row["said"]))
+            table.add_row(Text(_short(port)), row["mac"], row["chip"], row["step"], row["bar"], Text(row["said"]))
         return table
 
 

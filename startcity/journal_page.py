@@ -102,6 +102,8 @@ def _instance_line(instance: InstanceAccount) -> str:
                name=name, first=instance.first, last=instance.last, receipted=instance.receipted)  # fmt: skip
     if instance.contradicted_sent is not None:
         text += "; " + say("contradicted by the city, sent all the same to {number}", number=instance.contradicted_sent)
+    if instance.has_unnamed_key:
+        text += "; " + say("by a key that was changed without naming it: older than that change, or made up since")
     return text
 
 
@@ -127,6 +129,10 @@ def _problem_text(problem: Problem) -> str:
             return say("what is signed belongs elsewhere, or cannot be read: {detail}", detail=problem.detail)
         case Kind.SIGNATURE:
             return say("batch {last}: the signature is not this gateway's", **figures)
+        case Kind.RETIRED_KEY:
+            return say("batch {last}: signed by a key that had been changed before", **figures)
+        case Kind.EARLY_KEY:
+            return say("batch {last}: signed by a later key, before the one in use had been changed", **figures)
         case Kind.SNAPSHOT:
             return say("received.snap is damaged: numbers of deleted segments are forgotten")
         case Kind.RECEIPTS:
@@ -180,6 +186,7 @@ def _lane_object(mine: LaneAccount) -> dict[str, Any]:
                 "batches": item.batches,
                 "receipted": item.receipted,
                 "contradicted_sent": item.contradicted_sent,
+                "unnamed_key": item.has_unnamed_key,
             }
             for item in mine.instances
         ],

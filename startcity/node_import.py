@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""`startcity node import`: the vault's commissioning file, or its older file of roots, into a gateway's registry."""
+"""`startcity node import`: the vault's commissioning file into a gateway's registry."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from startcity.gateway_option import gateway_registry_option
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import say
 from tools.advice import NamedAdvice
-from tools.commissioning_file import OTHER_VAULT, CommissioningError, is_commissioning_file, open_commissioning_file
+from tools.commissioning_file import OTHER_VAULT, CommissioningError, open_commissioning_file
 from tools.commissioning_key import read_commissioning_key
-from tools.roots_file import read_roots
 from tools.secret_files import write_public
 from tools.vault_keys import VaultPublic, read_vault_public
 
@@ -30,10 +29,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 class Imported(NamedTuple):
-    """What a file brought. `serial` None: a file of the older kind."""
+    """What a file brought, and its number."""
 
     nodes: list[NodeRecord]
-    serial: int | None
+    serial: int
 
 
 @click.command("import", cls=TranslatedCommand)
@@ -48,7 +47,7 @@ def import_(file: Path, config: Path, vault_key: Path | None, yes: bool, replace
     """Register the nodes of a file that `startcity vault commission` has made for this gateway.
 
     The first time the gateway has to learn which vault it trusts: --vault-key, and a person compares the fingerprint. Importing
-    a file again, or an older one, changes nothing. A file of `startcity vault roots` is taken, too.
+    a file again, or an older one, changes nothing.
 
     Exit codes: 0 done; 2 a person has to change something; 3 the disk refuses; 20 the file is for another gateway; 21 it is
     damaged, was changed, or is no such file; 22 another vault has signed it.
@@ -60,11 +59,8 @@ def import_(file: Path, config: Path, vault_key: Path | None, yes: bool, replace
     """
     gateway = load_config(config)
     try:
-        if is_commissioning_file(file):
-            trust_vault(gateway, vault_key, yes)
-            found = read_file(gateway, file)
-        else:
-            found = _read_old(file)
+        trust_vault(gateway, vault_key, yes)
+        found = read_file(gateway, file)
         register(gateway, found.nodes, replace=replace)
     except NamedAdvice as error:
         if as_json:
@@ -76,8 +72,6 @@ def import_(file: Path, config: Path, vault_key: Path | None, yes: bool, replace
         click.echo(json.dumps({"v": 1, "gateway": gateway.gateway.id, "serial": found.serial, "nodes": nodes}))
         return
     click.echo(say("Nodes registered at {gateway}: {count}.", count=len(found.nodes), gateway=gateway.gateway.id))
-    if found.serial is None:
-        click.echo(say("Delete {file} now: it holds keys.", file=file))
 
 
 def read_file(gateway: Config, file: Path) -> Imported:
@@ -191,15 +185,6 @@ def register(gateway: Config, nodes: list[NodeRecord], *, replace: bool) -> None
             name, place = texts.get(n.node_id, ("", ""))
             records.append(NodeRecord(n.node_id, n.profile, n.generation, n.root, name or n.name, place or n.place))
         registry.add_nodes(records, replace_root=replace)
-
-
-def _read_old(file: Path) -> Imported:
-    roots = read_roots(file)
-    nodes = [
-        NodeRecord(bytes.fromhex(n.node), n.profile, roots.generation, bytes.fromhex(n.root), n.name, n.place)
-        for n in roots.nodes
-    ]
-    return Imported(nodes, None)
 
 
 def pinned_vault(gateway: Config) -> VaultPublic | None:

@@ -16,27 +16,16 @@ from gateway_agent.clock import make_clock
 from gateway_agent.config import Config
 from gateway_agent.control.command_files import ask, read_all
 from gateway_agent.errors import Unavailable, WireError
+from gateway_agent.journal.files import OsFiles
+from gateway_agent.journal.receipts import ReceiptLog
 from gateway_agent.model import Lane
 from gateway_agent.operate.journal_folder import JournalFolder
 from gateway_agent.operate.moved_file import read_moved
 from gateway_agent.operate.status import read_status
-from gateway_agent.operate.stored_batches import batches_between, latest_batches
-from gateway_agent.wire.keys import NODE_ID_BYTES
+from gateway_agent.operate.stored_batches import latest_batches
 from gateway_agent.wire.receipt import open_receipt
 from gateway_agent.wire.signer import load_public
-from tools.provision.checks import Seen
-
-NUMBER_MAX = (1 << 53) - 1
-Since = Mapping[str, tuple[str, int]]
-
-
-class Stored(NamedTuple):
-    """A reading of the node, and the batch that it lies in, signed and synced."""
-
-    seen: Seen
-    lane: Lane
-    instance: bytes
-    number: int
+from startcity.journal_tail import JournalTail, Stored
 
 
 class Proof(NamedTuple):
@@ -82,31 +71,18 @@ class GatewaySide:
         last = {lane.word: latest_batches(folder, lane, 1) for lane in Lane}
         return {word: (found[-1].instance.hex(), found[-1].number) for word, found in last.items() if found}
 
-    def readings(self, node_id: bytes, since: Since) -> list[Stored]:
-        """The node's readings in batches behind `since`, lane by lane, each in its order. Raises: ConfigError, Unavailable."""
-        folder = JournalFolder(self._config.data / "journal")
-        found: list[Stored] = []
-        for lane in Lane:
-            segments = folder.segments(lane)
-            if not segments:
-                continue
-            instance, number = since.get(lane.word, ("", 0))
-            first = number + 1 if segments[-1].instance.hex() == instance else 1
-            for batch in batches_between(folder, lane, first, NUMBER_MAX):
-                for row in batch.body.frames if batch.body is not None else ():
-                    if row.kid[:NODE_ID_BYTES] != node_id:
-                        continue
-                    epoch, pack = bytes(row.kid[NODE_ID_BYTES:]), row.pack
-                    for field, offset_ms, value in zip(pack.shape, pack.offsets_ms, pack.values, strict=True):
-                        at_ms = None if pack.boot is not None else pack.time_ms + offset_ms
-                        seen = Seen(epoch, row.sequence, field.name, value, at_ms)
-                        found.append(Stored(seen, lane, batch.instance, batch.number))
-        return found
+    def tail(self, node_id: bytes, since: dict[str, tuple[str, int]]) -> JournalTail:
+        """The node's readings in batches behind `since`, as they come."""
+        return JournalTail(self._config.data / "journal", node_id, since)
 
     def proof(self, stored: Stored) -> Proof | None:
-        """The receipt that covers a batch, proved with the collector's key. None: there is none yet."""
-        folder = JournalFolder(self._config.data / "journal")
-        position = folder.receipts.positions.get((stored.lane, stored.instance))
+        """The receipt that covers a batch, proved with the collector's key. None: there is none yet. Raises: Unavailable."""
+        log = ReceiptLog(OsFiles(), self._config.data / "journal" / "receipts.log")
+        try:
+            log.load()
+        except OSError as error:
+            raise Unavailable(f"{error.filename}: {error.strerror}") from error
+        position = log.positions.get((stored.lane, stored.instance))
         if position is None or position.number < stored.number or self._collector is None:
             return None
         try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import rich_click as click
 
-from startcity import words_flash, words_keys, words_operator, words_provision
+from startcity import words_cable, words_flash, words_keys, words_operator, words_provision
 
 LANGUAGES = ("it", "en")
 META_KEY = "startcity.language"
@@ -119,6 +119,10 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "File con la password di quell'utente. Altrimenti STARTCITY_MQTT_PASSWORD.",
     ),
     ("What the node prints.", "Che cosa stampa il nodo."),
+    (
+        "The board's chip. Default: the one of the profile's board.",
+        "Il chip della scheda. Altrimenti: quello della scheda del profilo.",
+    ),
     (
         "The node has a new key: replace the one that the gateway knows.",
         "Il nodo ha una chiave nuova: sostituire quella che il gateway conosce.",
@@ -251,7 +255,6 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "Sulla scheda: copiare i due file accanto a main.py (docs/install-node-by-hand.md), poi cancellare {folder}.",
     ),
     ("Nodes registered at {gateway}: {count}.", "Nodi registrati presso {gateway}: {count}."),
-    ("Delete {file} now: it holds keys.", "Cancellare ora {file}: contiene chiavi."),
     (
         "List the nodes that a gateway knows, each with its key generations, without their keys.",
         "Elenca i nodi che un gateway conosce, ognuno con le sue generazioni di chiavi, senza le chiavi.",
@@ -372,27 +375,12 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ("Node {node} is in the vault.", "Il nodo {node} è nel caveau."),
     ("Node {node} was in the vault; it keeps its key.", "Il nodo {node} era già nel caveau; conserva la sua chiave."),
     (
-        "Derive the roots that a gateway gets: all nodes, or only those named. At the gateway: `startcity "
-        "node import`.",
-        "Deriva le chiavi che riceve un gateway: di tutti i nodi, o solo di quelli indicati. Presso il "
-        "gateway: `startcity node import`.",
-    ),
-    ("File to make, mode 0600.", "File da creare, permessi 0600."),
-    (
         "The vault has no nodes yet: add them with `startcity vault add`.",
         "Il caveau non ha ancora nodi: aggiungerli con `startcity vault add`.",
     ),
     (
         "{file} exists already: move it away, or choose another file.",
         "{file} esiste già: spostarlo, o scegliere un altro file.",
-    ),
-    (
-        "{file}, mode 0600. Roots of generation {generation}: {count}.",
-        "{file}, permessi 0600. Chiavi della generazione {generation}: {count}.",
-    ),
-    (
-        "Carry it to the gateway, run `startcity node import` there, and delete it.",
-        "Portarlo al gateway, eseguire là `startcity node import` e cancellarlo.",
     ),
     (
         "Check profiles and captures; each mistake is shown with file, line, key and what to write. Exit "
@@ -473,5 +461,5 @@ _PAIRS: tuple[tuple[str, str], ...] = (
 )
 
 ITALIAN: Mapping[str, str] = dict(
-    (*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS, *words_provision.PAIRS, *words_flash.PAIRS)
+    (*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS, *words_provision.PAIRS, *words_cable.PAIRS, *words_flash.PAIRS)
 )

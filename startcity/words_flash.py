@@ -336,8 +336,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "riprende dopo: {step}",
     ),
     (
-        "Was flashed before; left as it is. With --again it becomes a new node.",
-        "Già scritta; resta com'è. Con --again diventa un nodo nuovo.",
+        "Was flashed before, with the profile {profile}; left as it is. With --again it becomes a new node.",
+        "Già scritta, con il profilo {profile}; resta com'è. Con --again diventa un nodo nuovo.",
     ),
     (
         "label: {file} (secret until the node has a new key generation)",
@@ -504,6 +504,60 @@ PAIRS: tuple[tuple[str, str], ...] = (
     (
         "Take a board with more flash, or an image with one program slot.",
         "Prendere una scheda con più flash, o un'immagine con un solo posto per il programma.",
+    ),
+    (
+        "Print the short names of the program (file, short, full), for a crash report.",
+        "Stampa i nomi abbreviati del programma (file, breve, intero), per un rapporto d'errore.",
+    ),
+    (
+        "Press RESET on the board now, and let BOOT go: this port has no control lines.",
+        "Premere ora RESET sulla scheda, senza tenere BOOT: questa porta non ha linee di controllo.",
+    ),
+    (
+        "The image is MicroPython {version}: the node's program needs {needed} or newer.",
+        "L'immagine è MicroPython {version}: il programma del nodo richiede {needed} o più recente.",
+    ),
+    (
+        "Download a newer one from micropython.org/download.",
+        "Scaricarne una più recente da micropython.org/download.",
+    ),
+    (
+        "The board {mac} was flashed before, and the key that it got is not on it any more.",
+        "La scheda {mac} era già stata scritta, e la chiave che aveva ricevuto non c'è più.",
+    ),
+    (
+        "With --again it becomes a new node with a new key; the vault then needs --replace.",
+        "Con --again diventa un nodo nuovo con una chiave nuova; il caveau richiede allora --replace.",
+    ),
+    ("{port} is no serial port.", "{port} non è una porta seriale."),
+    (
+        "Look at the name: `startcity flash doctor` lists boards' ports.",
+        "Guardare il nome: `startcity flash doctor` elenca le porte delle schede.",
+    ),
+    (
+        "The node's program that was given has no {file}, which this profile needs on an {chip}.",
+        "Al programma del nodo manca {file}, che serve a questo profilo su un {chip}.",
+    ),
+    (
+        "Make the bundle anew, or give another --application.",
+        "Rifare il pacchetto, o indicare un'altra --application.",
+    ),
+    (
+        "An {chip} has too few pins for the profile {profile}.",
+        "Un {chip} ha troppo pochi piedini per il profilo {profile}.",
+    ),
+    (
+        "Take a board with an ESP32 or ESP32-S3.",
+        "Prendere una scheda con un ESP32 o un ESP32-S3.",
+    ),
+    (
+        "With MicroPython {version} no pin wakes an {chip}: a node of the profile {profile} would lose what it counts asleep.",
+        "Con MicroPython {version} nessun piedino sveglia un {chip}: un nodo del profilo {profile} perderebbe ciò che conta nel "
+        "sonno.",
+    ),
+    (
+        "Take an image of MicroPython 1.27 or newer, or a board with an ESP32 or ESP32-S3.",
+        "Prendere un'immagine di MicroPython 1.27 o più recente, o una scheda con un ESP32 o un ESP32-S3.",
     ),
     (
         "The chip refuses to be written: secure boot or flash encryption is on.",

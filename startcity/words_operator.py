@@ -121,6 +121,14 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "il lotto {first} non segue da quello che lo precede",
     ),
     (
+        "batch {last}: signed by a key that had been changed before",
+        "lotto {last}: firmato da una chiave che era già stata cambiata",
+    ),
+    (
+        "batch {last}: signed by a later key, before the one in use had been changed",
+        "lotto {last}: firmato da una chiave successiva, prima che quella in uso fosse cambiata",
+    ),
+    (
         "batch {last}: the signature is not this gateway's",
         "lotto {last}: la firma non è di questo gateway",
     ),
@@ -128,6 +136,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
     (
         "behind the last whole entries: {size}, perhaps being written now",
         "dopo le ultime voci intere: {size}, forse in corso di scrittura",
+    ),
+    (
+        "by a key that was changed without naming it: older than that change, or made up since",
+        "firmata da una chiave che è stata cambiata senza nominarla: più vecchia di quel cambio, o inventata dopo",
     ),
     (
         "came while the journal took nothing; the nodes send them again",

@@ -170,42 +170,18 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Mettere in servizio un nodo, fino alla prima lettura verificata.",
     ),
     (
-        "Put a node into service: from its label to a first reading that the city has verified."
-        "\n\nAt the gateway: registers the node, finds it (its light blinks), sets it up, moves it to the "
-        "gateway's key generation, runs the profile's checks, and ends with 0 only when the collector has "
-        "receipted a measured value. The label is a secret: it is scanned at the prompt, or read from a file, "
-        "never from the command line. A step that is done is found done: after a stop call it again with "
-        "--resume."
-        "\n\nExit codes: 0 done; 2 a person has to change something, or an answer is missing; 3 the gateway does "
-        "not run or the disk refuses; 10 the label cannot be read; 11 the node was not found; 12 it did not "
-        "take the settings; 13 it did not move; 14 a check failed; 15 no receipt came; 20, 21, 22 as "
-        "`startcity node import`.",
-        "Mette in servizio un nodo: dall'etichetta alla prima lettura che la città ha verificato."
-        "\n\nPresso il gateway: registra il nodo, lo trova (la sua luce lampeggia), lo imposta, lo passa alla "
-        "generazione di chiavi del gateway, esegue le verifiche del profilo e finisce con 0 solo quando il "
-        "collettore ha dato ricevuta di un valore misurato. L'etichetta è un segreto: si legge al prompt con "
-        "il lettore, o da un file, mai dalla riga di comando. Un passo già fatto risulta fatto: dopo "
-        "un'interruzione ripetere con --resume."
-        "\n\nCodici d'uscita: 0 fatto; 2 una persona deve cambiare qualcosa, o manca una risposta; 3 il gateway "
-        "non è in funzione o il disco rifiuta; 10 l'etichetta non si legge; 11 il nodo non è stato trovato; "
-        "12 non ha accettato le impostazioni; 13 non è passato; 14 una verifica non è riuscita; 15 non è "
-        "arrivata la ricevuta; 20, 21, 22 come `startcity node import`.",
-    ),
-    (
         "Register the node at the gateway",
         "Registrare il nodo presso il gateway",
     ),
     (
         "Register the nodes of a file that `startcity vault commission` has made for this gateway."
         "\n\nThe first time the gateway has to learn which vault it trusts: --vault-key, and a person compares "
-        "the fingerprint. Importing a file again, or an older one, changes nothing. A file of `startcity "
-        "vault roots` is taken, too."
+        "the fingerprint. Importing a file again, or an older one, changes nothing."
         "\n\nExit codes: 0 done; 2 a person has to change something; 3 the disk refuses; 20 the file is for "
         "another gateway; 21 it is damaged, was changed, or is no such file; 22 another vault has signed it.",
         "Registra i nodi di un file che `startcity vault commission` ha creato per questo gateway."
         "\n\nLa prima volta il gateway deve sapere di quale caveau si fida: --vault-key, e una persona confronta "
-        "l'impronta. Importare un file di nuovo, o uno più vecchio, non cambia nulla. Si può usare anche un "
-        "file di `startcity vault roots`."
+        "l'impronta. Importare un file di nuovo, o uno più vecchio, non cambia nulla."
         "\n\nCodici d'uscita: 0 fatto; 2 una persona deve cambiare qualcosa; 3 il disco rifiuta; 20 il file è "
         "per un altro gateway; 21 è danneggiato, modificato o di altro tipo; 22 lo ha firmato un altro "
         "caveau.",

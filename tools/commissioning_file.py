@@ -14,7 +14,6 @@ from gateway_agent.wire.commissioning import COMMISSION_BYTES_MAX, Commission, o
 from tools.advice import Advice
 
 OTHER_GATEWAY, DAMAGED, OTHER_VAULT = 20, 21, 22
-_COSE_ENCRYPT = b"\xd8\x60"  # the head of tag 96
 
 
 class CommissioningError(Exception):
@@ -25,11 +24,6 @@ class CommissioningError(Exception):
         self.name = name
         self.exit_code = exit_code
         self.template = template
-
-
-def is_commissioning_file(path: Path) -> bool:
-    """Whether it begins as one. Raises: ConfigError, Unavailable: it cannot be read."""
-    return _read(path, 2) == _COSE_ENCRYPT
 
 
 def open_commissioning_file(path: Path, key: X25519PrivateKey, vault: Ed25519PublicKey, gateway_id: str) -> Commission:

@@ -17,6 +17,7 @@ from device_profiles import Profile
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
 from tools.advice import Advice
+from tools.boards import board_for
 from tools.secret_files import make_private_folder, read_secret, write_secret
 from tools.vault import MASTER_BYTES
 
@@ -54,8 +55,9 @@ def node_config(
     broker: Broker,
     generation: int,
     log: str,
+    chip: str | None = None,
 ) -> dict[str, object]:
-    """The content of config.json.
+    """The content of config.json. `chip` chooses the board's file (tools/boards.py); None leaves the profile's.
 
     Raises:
         ConfigError: a network's name or password that no access point accepts.
@@ -65,6 +67,7 @@ def node_config(
     return {
         "node": node_id.hex(),
         **profile.firmware_config(settings),
+        "board": profile.board if chip is None else board_for(profile.board, chip),
         "wifi": [] if wifi.password is None else [{"ssid": wifi.ssid, "password": wifi.password}],
         "open_networks": [wifi.ssid] if wifi.password is None else [],
         "mqtt": {"host": broker.host, "port": broker.port, "user": broker.user, "password": broker.password},

@@ -35,7 +35,6 @@ from gateway_agent.wire.sealed_master import SealedMaster, open_sealed_master, s
 from tools.advice import Advice
 from tools.commissioning_key import GatewayPublic
 from tools.masters_file import append_master
-from tools.roots_file import RootEntry
 from tools.secret_files import make_private_folder, read_secret, write_secret
 from tools.vault_keys import VaultKeys, VaultPublic, make_vault_keys, read_vault_keys
 
@@ -182,8 +181,8 @@ class Vault:
                 self._write({**nodes, node_id: entry})
         return kept, known is None
 
-    def roots(self, generation: int, only: list[NodeId] | None = None) -> list[RootEntry]:
-        """What a gateway gets for `generation`: every node, or those of `only`, in the order of their ids.
+    def _roots(self, generations: Collection[int], only: list[NodeId] | None) -> tuple[CommissionedNode, ...]:
+        """What a gateway gets: every node, or those of `only`, in the order of their ids and generations.
 
         Raises:
             ConfigError: a node of `only` is not in the vault.
@@ -192,17 +191,18 @@ class Vault:
         for node_id in only or ():
             if node_id not in nodes:
                 raise ConfigError(f"node {node_id.hex()} is not in the vault: add it with `startcity vault add`")
-        chosen = sorted(only if only else nodes)
-        return [
-            RootEntry(
-                node=node_id.hex(),
-                profile=nodes[node_id].profile,
-                root=derive_root(bytes.fromhex(nodes[node_id].master), generation).hex(),
-                name=nodes[node_id].name,
-                place=nodes[node_id].place,
+        return tuple(
+            CommissionedNode(
+                node_id,
+                nodes[node_id].profile,
+                generation,
+                derive_root(bytes.fromhex(nodes[node_id].master), generation),
+                nodes[node_id].name,
+                nodes[node_id].place,
             )
-            for node_id in chosen
-        ]
+            for node_id in sorted(only if only else nodes)
+            for generation in sorted(set(generations))
+        )
 
     def make_keys(self) -> tuple[VaultPublic, bool]:
         """The vault's public keys; made where there are none yet, which the second value says.
@@ -279,16 +279,11 @@ class Vault:
             Unavailable: the disk refuses.
         """
         keys = read_vault_keys(self._folder)
-        found = [(entry, number) for number in sorted(set(generations)) for entry in self.roots(number, only)]
-        entries = sorted(found, key=lambda item: (item[0].node, item[1]))
-        if not entries:
+        nodes = self._roots(generations, only)
+        if not nodes:
             raise Advice("The vault has no nodes yet: add them with `startcity vault add`.")
-        if len(entries) > COMMISSION_NODES_MAX:
+        if len(nodes) > COMMISSION_NODES_MAX:
             raise Advice("One file holds at most {most} roots: name some of the nodes.", most=COMMISSION_NODES_MAX)
-        nodes = tuple(
-            CommissionedNode(NodeId(bytes.fromhex(e.node)), e.profile, number, bytes.fromhex(e.root), e.name, e.place)
-            for e, number in entries
-        )
         with self._locked():
             pins = self._pins()
             pin = pins.get(gateway.gateway_id)

@@ -39,7 +39,7 @@ class _Part:
     """A sensor: its driver, what it measures, and what is wrong with it."""
 
     def __init__(self, name, board, address, quantities):
-        driver = getattr(__import__("node_io.drivers." + name, None, None, (name,)), name[0].upper() + name[1:])
+        driver = __import__("node_io.drivers." + name, None, None, ("Driver",)).Driver
         self.name = name
         self.quantities = quantities
         self._board = board

@@ -61,9 +61,9 @@ def all_measurements(config: dict) -> dict:
     """The rows of what this node may report: its profile's and its own."""
     found = dict(OWN)
     found.update(config["measurements"])
-    rows: dict = {}  # many say the same: one list is enough
+    rows: dict = {}  # many say the same: one is enough
     for name, row in found.items():
-        found[name] = rows.setdefault(repr(row), row)
+        found[name] = rows.setdefault(repr(row), tuple(row))
     return found
 
 

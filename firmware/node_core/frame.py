@@ -5,7 +5,6 @@
 from node_core import cbor
 from node_core.ccm import Ccm
 from node_core.cose import FRAME_BYTES_MAX, aad, seal_envelope
-from node_core.keys import derive_up
 
 _SEQUENCE_AT = 26  # a sealed frame's partial IV: tag, array, protected (5), map, label, kid (15), label
 _KID_AT = 10
@@ -30,6 +29,8 @@ class Sealer:
     """Seals the frames of one node and epoch. The caller never gives a sequence number twice."""
 
     def __init__(self, root: bytes, kid: bytes) -> None:
+        from node_core.keys import derive_up  # needed once an epoch: whoever wants the memory back forgets the module
+
         self.kid = kid
         key, self._base_iv = derive_up(root, kid)
         self._ccm = Ccm(key)

@@ -18,7 +18,7 @@ SEQUENCE_MAX = (1 << 20) - 1
 BLOCK = 16
 _CLOSED_MAX = 4
 _LOST_RANGES_MAX = 24
-_FORMAT = 1
+FORMAT = 1
 
 LOST_FULL = 0
 LOST_DAMAGED = 1
@@ -26,7 +26,7 @@ LOST_POWER = 2
 
 
 class Numbers:
-    """The number store's content. Whoever changes it writes `to_bytes()` before acting on the change."""
+    """The number store's content, read back in number_reader.py. Whoever changes it writes `to_bytes()` before acting on the change."""
 
     def __init__(self, epoch: bytes) -> None:
         self.epoch = epoch
@@ -84,7 +84,7 @@ class Numbers:
     def to_bytes(self) -> bytes:
         content = cbor.encode(
             [
-                _FORMAT,
+                FORMAT,
                 self.epoch,
                 self.reserved,
                 self.floor,
@@ -96,17 +96,3 @@ class Numbers:
             ]
         )
         return content + binascii.crc32(content).to_bytes(4, "big")
-
-
-def from_bytes(data: bytes) -> Numbers:
-    """Raises: ValueError where the bytes are damaged (the caller then draws a new epoch)."""
-    if len(data) < 5 or binascii.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
-        raise ValueError("the number store is damaged")
-    fields = cbor.decode(data[:-4])
-    if not isinstance(fields, list) or len(fields) != 9 or fields[0] != _FORMAT or len(fields[1]) != 8:
-        raise ValueError("the number store has another format")
-    numbers = Numbers(fields[1])
-    _, _, reserved, numbers.floor, numbers.memory_floor, numbers.boot = fields[:6]
-    numbers.closed, numbers.lost, numbers.commands = fields[6:]
-    numbers.next = numbers.reserved = reserved
-    return numbers

@@ -44,7 +44,8 @@ foretells anything and dies after two or three visits. The first sample starts w
 is unknown until one has won or `_UNDECIDED_MS` have passed, then the better guess, with little confidence.
 
   dense     In a stream (`_WINDOW` samples within 10 s) only a field at rest is judged, and at most once a minute while
-            nothing changes. A lone sample, a heartbeat, is judged at once: there is nothing to wait for.
+            nothing changes. Where samples usually come within `_PAIRED_MS`, two have to agree: what drives past is seen
+            once. A lone sample, a heartbeat, is judged at once: there is nothing to wait for.
   scale     The noise follows the bay (a quantile of what was not foretold), the vehicles' size follows its visits.
   escape    After half of occupied_s_max an occupation loses weight until "changed for good" is the better explanation.
 
@@ -107,7 +108,8 @@ _LIFTED_UT = 400.0
 _WINDOW = const(4)
 _STREAM_MS = const(10_000)
 _QUIET_MS = const(60_000)
-_UNDECIDED_MS = const(7_200_000)
+_PAIRED_MS = const(12_000)
+_UNDECIDED_MS = const(1_200_000)
 _STUCK_MS = const(86_400_000)
 _LEAP_CDEG = const(800)  # no stall warms so much within _LEAP_MS: a bad reading, unless it comes again and again
 _LEAP_MS = const(7_200_000)
@@ -195,6 +197,7 @@ class ParkingDetector:
         self._last_ms = self._judged_ms = None
         self._known_ms = 0  # when a best guess is due
         self._window = []
+        self._usual_ms = 0  # between two samples
         self._judged = (0.0, 0.0, 0.0)
         self._taken = 0.0  # probability
         self._is_loaded = False
@@ -228,14 +231,22 @@ class ParkingDetector:
             raise ValueError("time goes back")
         self._watch(field_nt, at_ms)
         window = self._window
-        is_stream = len(window) == _WINDOW and 0 <= at_ms - window[0][0] <= _STREAM_MS
-        if is_stream and at_ms - window[-1][0] < 700:
-            return False  # more often than needed
+        since_ms = at_ms - window[-1][0] if window else 0
+        agreeing = 0  # so many samples have to
+        if len(window) == _WINDOW and 0 <= at_ms - window[0][0] <= _STREAM_MS:
+            if since_ms < 700:
+                return False  # more often than needed
+            agreeing = _WINDOW
+        elif 0 < since_ms <= 2 * self._usual_ms <= 2 * _PAIRED_MS:
+            agreeing = 2
+        if since_ms > 0:  # a median that follows
+            usual_ms = self._usual_ms or since_ms
+            self._usual_ms = usual_ms * (21 if since_ms > usual_ms else 19) // 20
         window.append((at_ms, field_nt))
         if len(window) > _WINDOW:
             window.pop(0)
-        if is_stream:
-            field_nt = self._resting()
+        if agreeing:
+            field_nt = self._resting(agreeing)
             self.is_still = field_nt is not None
             if field_nt is None:
                 return False
@@ -269,15 +280,15 @@ class ParkingDetector:
             self._same_count = 0
         self._same_count += 1
 
-    def _resting(self):
-        """Mean of the window, or None while the field moves."""
+    def _resting(self, count):
+        """Mean of the last `count` samples, or None while the field moves."""
         limit = max(800, 6000 * max(self._noise))
         mean = []
         for axis in (0, 1, 2):
-            values = [each[1][axis] for each in self._window]
+            values = [each[1][axis] for each in self._window[-count:]]
             if max(values) - min(values) > limit:
                 return None
-            mean.append(sum(values) // _WINDOW)
+            mean.append(sum(values) // count)
         return mean
 
     def _begin(self, field_nt, temperature_cdeg, at_ms):
@@ -446,7 +457,7 @@ class ParkingDetector:
 
     def _vehicle(self, ut2, variance):
         """Log density of a vehicle that bends the field by so much, in any direction."""
-        ut2 += variance * self._unit * self._unit
+        ut2 += variance * self._unit * self._unit + 1e-6  # never 0
         weak = 4 * self._weakest * self._weakest * max(1.0, exp(self._size - 2.3)) / ut2
         size = 0.5 * log(ut2)
         off = (size - self._size) / _SPREAD

@@ -14,7 +14,7 @@ def load():
     """(numbers or None, why not). None means: draw a new epoch."""
     try:
         with open(_PATH, "rb") as file:
-            return borrowed.call("node_core.numbers", "from_bytes", file.read()), ""
+            return borrowed.call("node_core.number_reader", "from_bytes", file.read()), ""
     except OSError as error:
         return None, "new board" if error.args[0] == 2 else "the number store cannot be read (%s)" % error
     except (ValueError, TypeError, IndexError, AttributeError) as error:

@@ -85,6 +85,7 @@ class Outbox:
 
     def _renew_sealer(self) -> None:
         self._sealer = Sealer(self._root, self._node_id + self.numbers.epoch)
+        borrowed.forget("node_core.keys")
 
     def _draw_epoch(self) -> bytes:
         return os.urandom(8)
@@ -104,11 +105,7 @@ class Outbox:
             self.numbers.reserved = numbers.SEQUENCE_MAX + 1
 
     def _start_epoch(self, why: str) -> None:
-        if self.unreported():
-            self._events.fault("queue", "losses of an epoch that is over were not reported")
-        self.numbers.start_epoch(self._draw_epoch())
-        self._renew_sealer()
-        self._events.new_epoch(self.numbers.epoch, why)
+        borrowed.call("node_io.queue_rare", "begin_epoch", self, self._events, why)
 
     def start_epoch(self, why: str) -> None:
         """Begin a new epoch. What waits stays as it is, sealed under the key of its day."""
@@ -288,17 +285,6 @@ class Outbox:
         """Send everything again that was sent: the gateway has started anew, and may have lost what it had not sealed."""
         for waiting in self._all():
             waiting.hurry(-1, now_s)
-
-    def unreported(self) -> list:
-        """(reason, ranges) of this epoch that were given up and not yet reported."""
-        return [(reason, [list(pair) for pair in pairs]) for reason, pairs in enumerate(self.numbers.lost) if pairs]
-
-    def reported(self, found: list) -> None:
-        """What `unreported` said is queued by now, so the ledger may forget it, where nothing has come to it since."""
-        for reason, pairs in found:
-            if self.numbers.lost[reason] == pairs:
-                self.numbers.lost[reason] = []
-        self.save()
 
     def _all(self) -> list:
         found = list(self._memories)

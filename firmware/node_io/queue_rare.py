@@ -69,6 +69,16 @@ def claim_lost_memory(outbox, store) -> None:
             outbox.note_lost(outbox.numbers.epoch, pair[0], pair[1], numbers.LOST_POWER)
 
 
+def begin_epoch(outbox, events, why: str) -> None:
+    """Count and seal anew. What waits stays as it is."""
+    known = outbox.numbers
+    if any(known.lost):
+        events.fault("queue", "losses of an epoch that is over were not reported")
+    known.start_epoch(outbox._draw_epoch())
+    outbox._renew_sealer()
+    events.new_epoch(known.epoch, why)
+
+
 def rescue(outbox, store, frames: list) -> bool:
     """Bring to flash what a sleeping node remembered, before it counts as lost; what flash refuses stays in memory, and then this is False.
 

@@ -32,12 +32,26 @@ def diagnose(node, is_full: bool) -> None:
 
 def report_lost(node) -> bool:
     """Queue what was given up and not yet reported, and forget it. False where there is none."""
-    found = node.outbox.unreported()
+    found = unreported(node.outbox)
     for reason, pairs in found:
         node.report([("lost", cbor.encode(pairs) + cbor.encode(reason))])
     if found:
-        node.outbox.reported(found)
+        reported(node.outbox, found)
     return bool(found)
+
+
+def unreported(outbox) -> list:
+    """(reason, ranges) of this epoch that were given up and not yet reported."""
+    return [(reason, [list(pair) for pair in pairs]) for reason, pairs in enumerate(outbox.numbers.lost) if pairs]
+
+
+def reported(outbox, found: list) -> None:
+    """What `unreported` said is queued by now, so the ledger may forget it, where nothing has come to it since."""
+    lost = outbox.numbers.lost
+    for reason, pairs in found:
+        if lost[reason] == pairs:
+            lost[reason] = []
+    outbox.save()
 
 
 def report_mistake(node, part: str, error: Exception) -> None:

@@ -11,7 +11,7 @@ import time
 
 import machine
 
-from node_core import boot_rules, newer_key
+from node_core import boot_rules
 from node_io import config_store, crash_report, nvs
 from node_io.flash_store import SEGMENT_BYTES
 
@@ -114,6 +114,8 @@ def report(node, situation: dict) -> None:
 
 def prove(data: bytes, generation: int, node_id: bytes, is_our_epoch):
     """As `newer_key.prove`, with the master that lies on flash."""
+    from node_core import newer_key  # not at each start: with it come all that opens answers
+
     try:
         return newer_key.prove(data, nvs.master(), generation, node_id, is_our_epoch)
     except OSError:

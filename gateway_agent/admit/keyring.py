@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from gateway_agent.admit.retirement import Retirement
 from gateway_agent.errors import PeerError, WireError
 from gateway_agent.model import Kid, NodeId
-from gateway_agent.wire.frame import OpenedFrame, SealedFrame, open_frame
+from gateway_agent.wire.frame import KID_AT, KID_END, OpenedFrame, SealedFrame, open_frame, open_usual, parse_frame
 from gateway_agent.wire.keys import UpKey, derive_up
 
 KEYS_MAX = 4_096
@@ -78,6 +78,19 @@ class Keyring:
 
     def __len__(self) -> int:
         return len(self._roots)
+
+    def open_data(self, data: bytes) -> tuple[OpenedFrame, NodeKey]:
+        """`open` of `parse_frame`, by the short way where the key is known.
+
+        Raises:
+            PeerError, WireError: as both.
+        """
+        known = self._keys.get(data[KID_AT:KID_END])  # type: ignore[call-overload]
+        if known is not None:
+            opened = open_usual(data, known[0])
+            if opened is not None:
+                return opened, known
+        return self.open(parse_frame(data))
 
     def open(self, sealed: SealedFrame) -> tuple[OpenedFrame, NodeKey]:
         """Prove a frame authentic.

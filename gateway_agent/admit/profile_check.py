@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from device_profiles.profile import AlarmWhen, Measurement, Profile
 from gateway_agent.errors import PeerError
@@ -43,9 +43,13 @@ class Judgement(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What holds for every frame of one profile and shape. `usual` is the judgement of a plausible, quiet one."""
+    """What holds for every frame of one profile and shape. `usual` is the judgement of a plausible, quiet one.
+
+    `closed` are the bounds as (record, low, high), where all of them are numbers' with both ends and nothing can be an alarm; else None.
+    """
 
     usual: Judgement
+    closed: tuple[tuple[int, Any, Any], ...] | None
     bounds: tuple[Bound, ...]
     alarms: tuple[tuple[int, AlarmWhen], ...]  # record index, condition
 
@@ -64,19 +68,26 @@ class ProfileCheck:
     def __init__(self, profiles: Mapping[str, Profile], decode_waveform: Callable[[bytes], list[int]]) -> None:
         self._profiles = profiles
         self._decode_waveform = decode_waveform
-        self._verdicts: dict[tuple[str, Shape], Verdict] = {}
+        # By identity of the shape, which is interned: to hash all its names would cost more than the rest. A shape that is kept
+        # here lives, so that no other can come to have its identity.
+        self._verdicts: dict[tuple[str, int], tuple[Verdict, Shape]] = {}
 
     def judge(self, profile_id: str, pack: Pack) -> Judgement:
         """Lane, deadline and plausibility of a frame's readings. Alarms are decided here, from the profile."""
-        key = (profile_id, pack.shape)
-        verdict = self._verdicts.get(key)
-        if verdict is None:
-            verdict = self._find(profile_id, pack.shape)
+        _, _, shape, _, values = pack
+        known = self._verdicts.get((profile_id, id(shape)))
+        if known is None:
+            known = self._find(profile_id, shape), shape
             if len(self._verdicts) >= VERDICTS_MAX:
                 self._verdicts.clear()
-            self._verdicts[key] = verdict
-        usual, bounds, alarms = verdict
-        values = pack.values
+            self._verdicts[profile_id, id(shape)] = known
+        usual, closed, bounds, alarms = known[0]
+        if closed is not None:
+            for index, low, high in closed:
+                if not low <= values[index] <= high:
+                    break
+            else:
+                return usual
         outside: tuple[int, ...] = ()
         for index, low, high, is_waveform in bounds:
             if is_waveform:
@@ -116,7 +127,12 @@ class ProfileCheck:
         )
         lane = min(_LANES[row.lane] for row in rows)
         deadline_ms = 0 if lane is Lane.ALARM else min(row.deadline_s for row in rows) * 1_000
-        return Verdict(Judgement(None, lane, deadline_ms, ()), bounds, alarms)
+        closed = None
+        if not alarms and all(
+            bound.low is not None and bound.high is not None and not bound.is_waveform for bound in bounds
+        ):
+            closed = tuple((bound.record, bound.low, bound.high) for bound in bounds)
+        return Verdict(Judgement(None, lane, deadline_ms, ()), closed, bounds, alarms)
 
     def _waveform_fits(self, value: Value, low: int | float | None, high: int | float | None) -> bool:
         try:
@@ -127,7 +143,7 @@ class ProfileCheck:
 
 
 def _opaque_verdict(reason: int) -> Verdict:
-    return Verdict(_OPAQUE[reason], (), ())
+    return Verdict(_OPAQUE[reason], (), (), ())
 
 
 def _bound(index: int, row: Measurement, exponent: int) -> Bound | None:

@@ -107,9 +107,11 @@ class Acknowledgements:
                 self._answer_at_once(kid, sequence).numbers.append(sequence)
             return
         self._latest[kid] = sequence
+        told_at_ms = self._time_told_at_ms.get(kid)
         if is_sleeping or has_command:
             self._answer_at_once(kid, sequence)
-        told_at_ms = self._time_told_at_ms.get(kid)
+        elif told_at_ms is not None and not has_node_time and now_ms - told_at_ms < TIME_REFRESH_MS:
+            return  # as nearly always
         if told_at_ms is None:
             is_time_due = has_node_time
             if not has_node_time:

@@ -53,7 +53,8 @@ from gateway_agent.model import Eviction, GatewayId, Lane, LaneHead, Receipt, Se
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEADER_BYTES_MAX = 128  # of a new segment
 _REPAIRS_MAX = 16  # in one call of read_after
-_LOSS_RESERVE_BYTES = 1 << 16  # above the limit, for the records of what is evicted
+# Above the limit, for the records of what is evicted: a segment's are shorter than the segment, whose entries name the same frames.
+_LOSS_RESERVE_BYTES_MIN = 1 << 16
 
 
 class Journal:
@@ -261,7 +262,7 @@ class Journal:
             for batch in batches:
                 groups.setdefault(batch.lane, []).append(batch)
             entries = {lane: self._encode(lane, group) for lane, group in groups.items()}
-            self._make_room(sum(map(len, entries.values())), _LOSS_RESERVE_BYTES if is_loss_record else 0)
+            self._make_room(sum(map(len, entries.values())), self._loss_reserve_bytes if is_loss_record else 0)
             touched: list[LaneLog] = []
             try:
                 for lane, data in entries.items():
@@ -522,6 +523,10 @@ class Journal:
         with self._lock:
             return self._delete_receipted(self._size_bytes() + 4 * self.limits.segment_bytes - self.limits.bytes_max)
 
+    @property
+    def _loss_reserve_bytes(self) -> int:
+        return max(_LOSS_RESERVE_BYTES_MIN, self.limits.segment_bytes)
+
     def _make_room(self, wanted_bytes: int, reserve_bytes: int) -> None:
         """Raises: JournalAtLimit: there is none."""
         wanted_bytes += _HEADER_BYTES_MAX * len(Lane) - reserve_bytes
@@ -533,8 +538,12 @@ class Journal:
             raise JournalAtLimit(
                 f"{self._directory} holds {self._size_bytes()} of {self.limits.bytes_max} bytes, and the city has "
                 "receipted nothing that could be deleted: see in the status whether the city's broker is connected and "
-                "receipts come, or raise journal.bytes_max"
+                f"receipts come, or raise journal.bytes_max{self._quarantine_advice()}"
             )
+
+    def _quarantine_advice(self) -> str:
+        size_bytes = self._quarantine.size_bytes
+        return f"; {size_bytes} of them are in quarantine/: copy it away, and delete it" if size_bytes else ""
 
     def next_eviction(self) -> Eviction | None:
         """What is given up first for want of room: the oldest segment of the trends, else of the records; None if none may go.

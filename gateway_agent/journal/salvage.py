@@ -5,9 +5,10 @@
 Theory of operation
 -------------------
 A segment is responsible for the numbers from its header's `first` up to the number before the next segment's `first`
-(the last segment of an instance: up to its last good entry). Walking its good entries in order, every number of that
-run is either kept or part of a hole. A hole that the city has not receipted needs a signed gap in its place, and a gap
-names the link that the next batch carries; so a hole always ends before something whose link is known.
+(the last segment of an instance: up to its last good entry, or, where it has none, the number before its own header's
+`first`). Walking its good entries in order, every number of that run is either kept or part of a hole. A hole that the
+city has not receipted needs a signed gap in its place, and a gap names the link that the next batch carries; so a hole
+always ends before something whose link is known.
 """
 
 from __future__ import annotations
@@ -142,6 +143,8 @@ def plan_segment(
     for piece in pieces:
         entry = piece.entry
         if isinstance(entry, Header):
+            if last is None:  # it was begun behind this number, whatever became of its entries
+                last, link_after = min(entry.first - 1, highest), entry.link
             continue
         entry_first = entry.first if isinstance(entry, GapEntry) else entry.number
         if entry_first <= previous or entry.number > highest:

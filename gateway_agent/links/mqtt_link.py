@@ -18,7 +18,8 @@ from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, MqttConnection, o
 from gateway_agent.mqtt.staying_connected import LinkState, stay_connected
 
 _UNSENT_BYTES_MAX = 1 << 20
-_UP = ("sc/node/+/up", 1)
+# QoS 0 from the broker to us: a PUBACK a frame would promise nothing, and cost the broker a third of its time (docs/performance.md).
+_UP = ("sc/node/+/up", 0)
 
 
 class MqttLink:
@@ -34,12 +35,11 @@ class MqttLink:
         self._is_paused = False
         self.state = LinkState(section, f"{endpoint.host}:{endpoint.port}")
 
-    async def run(self, on_connected: Callable[[], None], on_frame: Callable[[bytes], None]) -> None:
-        """Deliver each frame's bytes until cancelled; `on_connected` says that from now on they are heard."""
+    async def run(self, on_connected: Callable[[], None], on_frames: Callable[[list[bytes]], None]) -> None:
+        """Deliver the bytes of frames, a socket read at a time, until cancelled; `on_connected` says that from now on they are heard."""
 
         def on_messages(messages: Messages) -> None:
-            for _topic, payload in messages:  # who sent it is in the frame, and proved there
-                on_frame(payload)
+            on_frames([payload for _topic, payload in messages])  # who sent it is in the frame, and proved there
 
         async def serve(connection: MqttConnection) -> None:
             await connection.subscribe([_UP])

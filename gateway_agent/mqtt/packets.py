@@ -260,7 +260,11 @@ class PacketReader:
                 if length > 127:
                     if end - at < 5 and data[end - 1] >= 0x80:
                         break  # the length itself is cut
-                    length, body = _read_varint(data, at + 1)
+                    second = data[at + 2]
+                    if second < 128:
+                        length, body = length & 0x7F | second << 7, at + 3
+                    else:
+                        length, body = _read_varint(data, at + 1)
                 stop = body + length
                 first = data[at]
                 if stop > end:

@@ -3,13 +3,12 @@
 """What is in a journal, and what is wrong with it: every entry is read, nothing is changed.
 
 Judged as recovery would judge it (`plan_segment`): what it would cut, set aside or replace by a gap is damage here. Beside
-that the chain of links is followed, and with the gateway's public key every signature is checked. Bodies and frames are
-not opened; `startcity verify` does that, with code of its own.
+that the chain of links is followed, and with the gateway's public key every signature is checked, and whether it was that key's
+turn (`KeysInTurn`). Bodies and frames are not opened; `startcity verify` does that, with code of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -25,8 +24,9 @@ from gateway_agent.operate.journal_folder import Content, JournalFolder
 from gateway_agent.operate.journal_keys import connected_keys
 from gateway_agent.wire import payload
 from gateway_agent.wire.batch import parse_batch
-from gateway_agent.wire.cose import ContentType, Sign1
+from gateway_agent.wire.cose import ContentType
 from gateway_agent.wire.gap import GapReason, parse_gap
+from gateway_agent.wire.key_succession import KeysInTurn, KeySuccession
 
 
 class Kind(StrEnum):
@@ -39,9 +39,18 @@ class Kind(StrEnum):
     CHAIN = "chain"  # the link is not that of the batch before
     PLACE = "place"  # what is signed says that it belongs elsewhere, or cannot be read
     SIGNATURE = "signature"
+    RETIRED_KEY = "retired_key"  # signed by a key that had ended before
+    EARLY_KEY = "early_key"  # signed by a key whose turn had not come
     LOST_TAIL = "lost_tail"  # the city holds more than this disk
     SNAPSHOT = "snapshot"
     RECEIPTS = "receipts"
+
+
+_KIND_OF_ERROR = {
+    "SignatureInvalid": Kind.SIGNATURE,
+    "RetiredKey": Kind.RETIRED_KEY,
+    "EarlyKey": Kind.EARLY_KEY,
+}
 
 
 class Problem(NamedTuple):
@@ -78,6 +87,7 @@ class InstanceAccount:
     batches: int = 0
     receipted: int = 0
     contradicted_sent: int | None = None  # the city holds another history; ours was sent up to here all the same
+    has_unnamed_key: bool = False  # by a key whose change does not name it: older than that change, or made up since
 
 
 @dataclass(slots=True)
@@ -131,12 +141,13 @@ def check(folder: JournalFolder, key: Ed25519PublicKey | None = None) -> Account
 
 
 class _LaneCheck:
-    def __init__(self, account: Account, lane: Lane, keys: Mapping[bytes, Ed25519PublicKey] | None) -> None:
+    def __init__(self, account: Account, lane: Lane, keys: KeySuccession | None) -> None:
         self._folder = account.folder
         self._account = account
         self._problems = account.problems
         self._lane = lane
         self._keys = keys
+        self._in_turn = KeysInTurn(lane, b"")
         self._mine = account.lanes[lane] = LaneAccount()
         self._link: bytes | None = None  # that the batch `_next` carries, where it is known
         self._next = 0
@@ -163,6 +174,7 @@ class _LaneCheck:
             position = self._folder.receipts.positions.get(key)
             sent = self._folder.receipts.contradicted.get(key)
             self._link, self._next = None, 0
+            self._in_turn = KeysInTurn(self._lane, name)
             self._mine.instances.append(
                 InstanceAccount(
                     name,
@@ -236,7 +248,7 @@ class _LaneCheck:
             else:
                 self._take_batch(entry, piece.start, name, instance)
         except WireError as error:
-            kind = Kind.SIGNATURE if error.name == "SignatureInvalid" else Kind.PLACE
+            kind = _KIND_OF_ERROR.get(error.name, Kind.PLACE)
             self._problems.append(
                 Problem(kind, name, piece.start, first=entry.number, last=entry.number, detail=str(error))
             )
@@ -254,12 +266,11 @@ class _LaneCheck:
         if self._link is not None and header.link != self._link:
             self._problems.append(Problem(Kind.CHAIN, name, offset, first=entry.number, last=entry.number))
         if self._keys is not None:
-            payload.verify(batch.signed, ContentType.BATCH, header.gateway_id, self._key(batch.signed))
+            named = batch.signed.key_id
+            payload.verify(batch.signed, ContentType.BATCH, header.gateway_id, self._keys.key_of(named))
+            self._in_turn.check(self._keys, named, entry.number)
             self._account.good_signatures += 1
-
-    def _key(self, signed: Sign1) -> Ed25519PublicKey:
-        assert self._keys is not None
-        return self._keys.get(signed.key_id) or next(iter(self._keys.values()))  # whose signature it then is not
+            instance.has_unnamed_key |= self._keys.is_unnamed(named, self._lane, instance.instance)
 
     def _take_gap(self, entry: GapEntry, offset: int, name: str, instance: InstanceAccount) -> None:
         signed, gap = parse_gap(entry.gap)
@@ -271,5 +282,6 @@ class _LaneCheck:
             )
         self._mine.gaps.append(SignedGap(instance.instance, entry.first, entry.number, gap.reason, name, offset))
         if self._keys is not None:
-            payload.verify(signed, ContentType.GAP, gap.gateway_id, self._key(signed))
+            payload.verify(signed, ContentType.GAP, gap.gateway_id, self._keys.key_of(signed.key_id))
+            self._in_turn.check(self._keys, signed.key_id, entry.number, is_gap=True)
             self._account.good_signatures += 1

@@ -53,7 +53,7 @@ class Repair:
     @property
     def unmended(self) -> list[Problem]:
         """What no recovery can put right: it is found again at each check."""
-        beyond = (Kind.CHAIN, Kind.PLACE, Kind.SIGNATURE)
+        beyond = (Kind.CHAIN, Kind.PLACE, Kind.SIGNATURE, Kind.RETIRED_KEY, Kind.EARLY_KEY)
         return [problem for problem in self.before.problems if problem.kind in beyond or not problem.is_mendable]
 
 

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 EVICTIONS_MAX = 16  # for one append: a segment each
+AHEAD_MAX = 4  # commits of alarms alone while other lanes are due
 
 Work = list[tuple[Lane, list[AdmittedFrame]]]
 
@@ -75,11 +76,18 @@ class Committer:
         self.refusal = ""  # why the disk takes nothing, empty while it does
         self.refused_count = 0
         self.frames_in_work = 0
+        self._is_alarm_in_work = False
         self.due_since_ms: int | None = None  # when the work that runs now became due
+        self._named: tuple[Lane, bytes, int, int] | None = None  # the eviction that was written down last
 
     def wake(self) -> None:
         """A lane may have become due, or due earlier."""
         self._wake.set()
+
+    @property
+    def has_alarm(self) -> bool:
+        """Whether an alarm is on its way to the disk."""
+        return self._is_alarm_in_work or self._lanes.has(Lane.ALARM)
 
     async def flush(self) -> None:
         """Done when nothing waits and nothing is in work."""
@@ -101,24 +109,28 @@ class Committer:
 
     async def run(self) -> None:
         """Seal and sync whatever becomes due."""
-        is_ahead = False
+        times_ahead = 0
         while True:
             now_ms = self._clock.monotonic_ms()
             due = self._lanes.waiting() if self._is_flushing else self._lanes.due(now_ms)
             if not due:
                 await self._wait(self._lanes.next_deadline_ms(), now_ms)
                 continue
-            # An alarm does not wait until a full batch of another lane is sealed and synced with it; but it goes ahead once only,
-            # or a flood of alarms would keep the others from the disk.
-            is_ahead = due[0] is Lane.ALARM and len(due) > 1 and not is_ahead
-            if is_ahead:
+            # An alarm does not wait until a full batch of another lane is sealed and synced with it; but alarms go ahead some times
+            # only, or a flood of them would keep the others from the disk.
+            if due[0] is Lane.ALARM and len(due) > 1 and times_ahead < AHEAD_MAX:
                 due = due[:1]
+                times_ahead += 1
+            else:
+                times_ahead = 0
             deadline_ms = self._lanes.next_deadline_ms()
             self.due_since_ms = now_ms if deadline_ms is None else min(now_ms, deadline_ms)
             work: Work = [(lane, self._lanes.take(lane, now_ms)) for lane in due]
             self.frames_in_work = sum(len(frames) for _, frames in work)
+            self._is_alarm_in_work = due[0] is Lane.ALARM
             sealed = await self._commit(work)
             self.frames_in_work = 0
+            self._is_alarm_in_work = False
             self.due_since_ms = None
             for lane, frames in work:
                 sealed_bytes = sum(len(batch.batch) for batch in sealed if batch.lane is lane)
@@ -131,14 +143,19 @@ class Committer:
         if deadline_ms is None:
             await self._wake.wait()
         elif not self._wake.is_set():
+            # The deadline wakes like everybody else, and an alarm's turn comes one turn of the loop after `wake`: `asyncio.wait`
+            # would take three, each as long as a slice of frames.
             sleep = asyncio.ensure_future(self._clock.sleep_ms(max(1, deadline_ms - now_ms)))
-            woken = asyncio.ensure_future(self._wake.wait())
+            sleep.add_done_callback(self._note_slept)
             try:
-                await asyncio.wait((sleep, woken), return_when=asyncio.FIRST_COMPLETED)
+                await self._wake.wait()
             finally:
+                sleep.remove_done_callback(self._note_slept)
                 sleep.cancel()
-                woken.cancel()
         self._wake.clear()
+
+    def _note_slept(self, _sleep: asyncio.Future[None]) -> None:
+        self._wake.set()
 
     async def _commit(self, work: Work) -> list[SealedBatch]:
         backoff = Backoff(500, 30_000)
@@ -178,6 +195,20 @@ class Committer:
         eviction = self._store.next_eviction()
         if eviction is None:
             return None
+        # Once only: a disk that refuses the eviction again and again must not fill the room that is kept for these records.
+        named = (eviction.lane, eviction.instance, eviction.serial, eviction.last)
+        sealed = self._write_down(eviction) if named != self._named else []
+        self._named = named
+        self._store.evict(eviction)
+        log.warning(
+            "the journal is full: batches %d to %d of the lane %s are given up",
+            eviction.first,
+            eviction.last,
+            eviction.lane.word,
+        )
+        return sealed
+
+    def _write_down(self, eviction: Eviction) -> list[SealedBatch]:
         clock = self._clock.read()
         records = loss_records(eviction.received, LossReason.EVICTED, clock.wall_ms)
         head = self._store.head(Lane.ALARM)
@@ -187,13 +218,6 @@ class Committer:
         except Exception:
             self._sealer.forget_table(Lane.ALARM)
             raise
-        self._store.evict(eviction)
-        log.warning(
-            "the journal is full: batches %d to %d of the lane %s are given up",
-            eviction.first,
-            eviction.last,
-            eviction.lane.word,
-        )
         return sealed
 
     def _try_to_append(self, work: Work) -> list[SealedBatch]:

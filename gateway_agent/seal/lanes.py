@@ -18,7 +18,10 @@ too large all the same is halved (see `sealer.py`).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from operator import attrgetter
 
 from gateway_agent.model import AdmittedFrame, Lane
 
@@ -30,6 +33,8 @@ OPAQUE_EXTRA_BYTES = 24
 ALARM_TOKENS = 10
 ALARM_TOKEN_MS = 1_000
 ALARM_NODES_MAX = 10_000
+
+_size_bytes_of, _deadline_ms_of = attrgetter("size_bytes"), attrgetter("deadline_ms")
 
 
 class AlarmPace:
@@ -81,21 +86,25 @@ class Lanes:
         """Let frames wait in their lanes. True where this made a lane due, or its next deadline earlier."""
         is_news = False
         latest_ms = now_ms + self._wait_ms_max
+        count = size_sum = 0
         for frame in frames:
-            _, _, lane, deadline_ms, size_bytes = frame
+            row, _, lane, deadline_ms, size_bytes = frame
             waiting = self._waiting[lane]
-            deadline_ms = min(deadline_ms, latest_ms)
+            if deadline_ms > latest_ms:  # noqa: PLR1730 - once a frame, and `min` is a call
+                deadline_ms = latest_ms
             if lane is Lane.ALARM:
-                deadline_ms = max(deadline_ms, self._pace.ready_at_ms(frame.row.kid[:6], now_ms))
+                deadline_ms = max(deadline_ms, self._pace.ready_at_ms(row.kid[:6], now_ms))
             waiting.frames.append(frame)
             waiting.pack_bytes += size_bytes
-            self.frames_count += 1
-            self.bytes_count += size_bytes
+            count += 1
+            size_sum += size_bytes
             if waiting.deadline_ms is None or deadline_ms < waiting.deadline_ms:
                 waiting.deadline_ms = deadline_ms
                 is_news = True
             if waiting.pack_bytes >= waiting.room_bytes or len(waiting.frames) >= FRAMES_MAX:
                 is_news = True
+        self.frames_count += count
+        self.bytes_count += size_sum
         return is_news
 
     def due(self, now_ms: int) -> list[Lane]:
@@ -114,6 +123,10 @@ class Lanes:
         """Lanes with anything in them."""
         return [lane for lane, waiting in self._waiting.items() if waiting.frames]
 
+    def has(self, lane: Lane) -> bool:
+        """Whether anything waits in this lane."""
+        return bool(self._waiting[lane].frames)
+
     def next_deadline_ms(self) -> int | None:
         """When the next lane is due by its deadline."""
         deadlines = [waiting.deadline_ms for waiting in self._waiting.values() if waiting.deadline_ms is not None]
@@ -122,25 +135,23 @@ class Lanes:
     def take(self, lane: Lane, now_ms: int) -> list[AdmittedFrame]:
         """Remove one batch's worth, the oldest frames first. Frames that stay keep their deadlines."""
         waiting = self._waiting[lane]
-        taken = size_bytes = 0
-        for frame in waiting.frames[:FRAMES_MAX]:
-            if taken and size_bytes + frame.size_bytes > waiting.room_bytes:
-                break
-            size_bytes += frame.size_bytes
-            taken += 1
-        frames = waiting.frames[:taken]
-        waiting.frames = waiting.frames[taken:]
+        frames = waiting.frames[:FRAMES_MAX]
+        ends = list(accumulate(map(_size_bytes_of, frames)))  # what the frames up to each have together
+        taken = max(1, bisect_right(ends, waiting.room_bytes)) if frames else 0
+        size_bytes = ends[taken - 1] if taken else 0
+        del frames[taken:]
+        del waiting.frames[:taken]
         waiting.pack_bytes -= size_bytes
         self.frames_count -= taken
         self.bytes_count -= size_bytes
         if lane is Lane.ALARM and frames:
             self._pace.spend({frame.row.kid[:6] for frame in frames}, now_ms)
-        waiting.deadline_ms = min((frame.deadline_ms for frame in waiting.frames), default=None)
+        waiting.deadline_ms = min(map(_deadline_ms_of, waiting.frames), default=None)
         return frames
 
     def learn(self, lane: Lane, frames: Sequence[AdmittedFrame], sealed_bytes: int) -> None:
         """Note how large a batch came out. Small batches say little: the signature outweighs their frames."""
         if len(frames) >= 64:
-            pack_bytes = sum(frame.size_bytes for frame in frames) or 1
+            pack_bytes = sum(map(_size_bytes_of, frames)) or 1
             sealed_per_pack_byte = min(2.0, max(0.05, 1.5 * sealed_bytes / pack_bytes))
             self._waiting[lane].room_bytes = min(PACK_BYTES_MAX, int(SEALED_BYTES_TARGET / sealed_per_pack_byte))

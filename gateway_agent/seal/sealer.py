@@ -88,7 +88,7 @@ class Sealer:
         return sealed
 
     def _seal_one(self, head: LaneHead, frames: Sequence[AdmittedFrame], clock: ClockReading) -> SealedBatch:
-        rows = [frame.row for frame in frames]
+        rows = [frame[0] for frame in frames]
         body = Body(
             tuple([row for row in rows if isinstance(row, FrameRow)]),
             tuple([row for row in rows if isinstance(row, OpaqueRow)]),
@@ -109,19 +109,23 @@ def received_in(frames: Sequence[AdmittedFrame]) -> tuple[Received, ...]:
     """The sequence numbers of these frames, by node and epoch, with the highest floor that each declared."""
     numbers: dict[Kid, list[int]] = {}
     floors: dict[Kid, int] = {}
-    for row, floor, *_ in frames:
-        kid = row.kid
-        if kid in numbers:
-            numbers[kid].append(row.sequence)
-            floors[kid] = max(floors[kid], floor)
-        else:
-            numbers[kid] = [row.sequence]
+    for row, floor, _, _, _ in frames:
+        kid = row[0]
+        found = numbers.get(kid)
+        if found is None:
+            numbers[kid] = [row[1]]
             floors[kid] = floor
+        else:
+            found.append(row[1])
+            if floor > floors[kid]:  # noqa: PLR1730 - once a frame, and `max` is a call
+                floors[kid] = floor
     return tuple([Received(kid, floors[kid], _ranges(found)) for kid, found in numbers.items()])
 
 
 def _ranges(numbers: list[int]) -> tuple[tuple[int, int], ...]:
     numbers.sort()
+    if numbers[-1] - numbers[0] == len(numbers) - 1:  # each number is there once
+        return ((numbers[0], numbers[-1]),)
     ranges: list[tuple[int, int]] = []
     low = high = numbers[0]
     for number in numbers[1:]:

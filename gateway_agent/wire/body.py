@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from operator import sub
+from operator import itemgetter, sub
 from typing import Any
 
 from gateway_agent.model import Body, Kid, Kind, OwnReading, Value
@@ -27,6 +27,8 @@ from gateway_agent.wire.node_table import GroupKey, NodeTable, Numbers, Rows
 __all__ = ["NodeTable", "decode_body", "encode_body"]
 
 STEP_S_MS = 1000
+
+_node_of, _sequence_of = itemgetter(0), itemgetter(1)
 
 _Row = tuple[int, int, int, int | None, tuple[int, ...], tuple[Value, ...]]
 
@@ -94,7 +96,10 @@ def _group(body: Body, table: NodeTable, added: _Kids) -> dict[GroupKey, list[_R
 def _encode_group(key: GroupKey, rows: list[_Row], last: Rows, written: dict[GroupKey, Rows]) -> bytes:
     """One group; its nodes' last rows go into `written`."""
     shape, is_boot = key
-    rows.sort()
+    # By (node, sequence). Frames arrive nearly in the order of their numbers, so two stable sorts by one number each cost half of one
+    # that compares rows.
+    rows.sort(key=_sequence_of)
+    rows.sort(key=_node_of)
     nodes, sequences, times, boots, offsets, values = zip(*rows, strict=True)
     columns = list(zip(*values, strict=True))
     fixed = [sequences, times, boots] if is_boot else [sequences, times]

@@ -12,7 +12,7 @@ Parsing needs no key, so that a gateway can find the key by the kid first.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 
@@ -20,7 +20,7 @@ from gateway_agent.errors import WireError
 from gateway_agent.model import Kid
 from gateway_agent.wire import cbor, headers
 from gateway_agent.wire.down import Command, Down, open_down, parse_down, seal_down
-from gateway_agent.wire.keys import PROTECTED, UpKey
+from gateway_agent.wire.keys import NONCE_BYTES, PROTECTED, TAG_BYTES, UpKey
 from gateway_agent.wire.limits import FRAME_BYTES_MAX, SEQUENCE_MAX
 
 __all__ = [
@@ -45,6 +45,11 @@ _FRAME = re.compile(
 _PROTECTED_LABELS = frozenset({headers.ALGORITHM})
 _UNPROTECTED_LABELS = frozenset({headers.KID, headers.PARTIAL_IV})
 
+
+# The same pattern up to the first head that varies, for a frame whose kid is known.
+KID_AT, KID_END = 10, 24
+_HEAD_BYTES = 25
+_USUAL_BYTES_MIN = _HEAD_BYTES + 3 + TAG_BYTES  # then nothing that is looked at is missing
 
 _new = tuple.__new__  # of a named tuple, without the call in between
 
@@ -109,13 +114,60 @@ def open_frame(sealed: SealedFrame, up_key: UpKey) -> OpenedFrame:
         plaintext = up_key.aead.decrypt(up_key.nonce(sequence), ciphertext, up_key.associated)
     except InvalidTag:
         raise WireError("FrameTag") from None
-    if plaintext and plaintext[0] < 24:
-        behind, start = plaintext[0], 1
+    return _opened(kid, sequence, plaintext)
+
+
+def _opened(kid: Kid, sequence: int, plaintext: bytes) -> OpenedFrame:
+    """The floor, which stands first, and the pack behind it."""
+    behind: Any
+    start: int
+    first = plaintext[0] if plaintext else 0xFF
+    if first < 24:
+        behind, start = first, 1
+    elif first == 0x18 and len(plaintext) > 1 and plaintext[1] >= 24:
+        behind, start = plaintext[1], 2
+    elif first == 0x19 and len(plaintext) > 2 and plaintext[1]:
+        behind, start = plaintext[1] << 8 | plaintext[2], 3
     else:
         behind, start = cbor.decode_first(plaintext)
     if type(behind) is not int or not 0 <= behind <= sequence:
         raise WireError("FrameFloor", f"sequence {sequence}, sequence - floor {behind!r}")
     return _new(OpenedFrame, (kid, sequence, sequence - behind, plaintext[start:]))
+
+
+def open_usual(data: bytes, up_key: UpKey) -> OpenedFrame | None:
+    """`open_frame` of `parse_frame`, for the frames that nearly all are: of this key's kid, a ciphertext of 24 to 255 bytes. None for
+    others, valid or not.
+
+    Raises:
+        WireError: as `open_frame`.
+    """
+    if len(data) < _USUAL_BYTES_MIN or data[:_HEAD_BYTES] != up_key.frame_head:
+        return None
+    head = data[25]
+    if head == 0x42:
+        sequence, at = data[26] << 8 | data[27], 28
+        if sequence < 0x100:
+            return None
+    elif head == 0x41:
+        sequence, at = data[26], 27
+    elif head == 0x43:
+        sequence, at = data[26] << 16 | data[27] << 8 | data[28], 29
+        if not 0x10000 <= sequence <= SEQUENCE_MAX:
+            return None
+    else:
+        return None
+    if data[at] != 0x58 or data[at + 1] < 24 or at + 2 + data[at + 1] != len(data):
+        return None
+    try:
+        plaintext = up_key.aead.decrypt(
+            (up_key.base_iv ^ sequence).to_bytes(NONCE_BYTES, "big"), data[at + 2 :], up_key.associated
+        )
+    except InvalidTag:
+        raise WireError("FrameTag") from None
+    if plaintext and (behind := plaintext[0]) < 24 and behind <= sequence:
+        return _new(OpenedFrame, (up_key.kid, sequence, sequence - behind, plaintext[1:]))
+    return _opened(up_key.kid, sequence, plaintext)
 
 
 def seal_frame(up_key: UpKey, sequence: int, floor: int, pack_bytes: bytes) -> bytes:

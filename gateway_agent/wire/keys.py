@@ -21,12 +21,13 @@ KID_BYTES = 14
 
 # << {1: 30} >>, AES-CCM-16-128-128: the only algorithm on a node key's allow-list.
 PROTECTED = bytes.fromhex("a101181e")
+_FRAME_BEGIN = bytes.fromhex("d08344") + PROTECTED + bytes.fromhex("a2044e")
 
 
 class UpKey:
     """What opens one node's frames of one epoch. The AES key schedule is made once; `repr` shows no key."""
 
-    __slots__ = ("aead", "associated", "base_iv", "key", "kid")
+    __slots__ = ("aead", "associated", "base_iv", "frame_head", "key", "kid")
 
     def __init__(self, kid: Kid, key: bytes, base_iv: bytes) -> None:
         self.kid = kid
@@ -35,6 +36,8 @@ class UpKey:
         self.aead = AESCCM(key, tag_length=TAG_BYTES)
         external = cbor.encode(["sc-frame-1", 0, bytes(kid[:NODE_ID_BYTES]), bytes(kid[NODE_ID_BYTES:])])
         self.associated = cbor.encode(["Encrypt0", PROTECTED, external])
+        # What each of its frames begins with, up to the sequence number.
+        self.frame_head = _FRAME_BEGIN + kid + b"\x06"
 
     def __repr__(self) -> str:
         return f"UpKey(kid={self.kid.hex()})"

@@ -22,8 +22,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from gateway_agent.model import Kind, Pack, Shape
-from gateway_agent.wire import cbor
+from gateway_agent.wire import cbor, pack_layout
 from gateway_agent.wire.limits import TIME_MS_MAX
+from gateway_agent.wire.pack_layout import INT_HEADS
 
 PATTERNS_MAX = 256
 # A pattern of more records would take longer to make than it saves.
@@ -39,21 +40,15 @@ _BOOT_HEADS = (
     rb"\x19(?!\x00)..",
     rb"\x1a(?!\x00\x00)....",
 )
-_INT_HEADS = (
-    rb"[\x00-\x17\x20-\x37]",
-    rb"[\x18\x38][\x18-\xff]",
-    rb"[\x19\x39](?!\x00)..",
-    rb"[\x1a\x3a](?!\x00\x00)....",
-    rb"[\x1b\x3b](?!\x00\x00\x00\x00)[\x00-\x7f].......",
-)
 _BOOT = b"(" + b"|".join(_BOOT_HEADS) + b")"
-_INT = b"(" + b"|".join(_INT_HEADS) + b")"
+_INT = b"(" + b"|".join(INT_HEADS) + b")"
 _BOOL = rb"([\xf4\xf5])"
 _FRACTION_3 = b"\xc4\x82\x22"
 
 
 class _Pattern(NamedTuple):
-    """One learned form. Groups: value of record 0, its `t`, [boot], base, then value and `t` of each later record."""
+    """One learned form. Groups: value of record 0, its `t`, [boot], base, then value and `t` of each later record; a time is
+    two groups, the mark of a fraction or None before the integer."""
 
     regex: re.Pattern[bytes]
     shape: Shape
@@ -61,6 +56,7 @@ class _Pattern(NamedTuple):
     is_boot: bool
     has_t: tuple[bool, ...]
     is_plain: bool  # no `t` in any record
+    has_layouts: bool  # numbers only, at one absolute time
 
 
 _new = tuple.__new__  # of a named tuple, without the call in between
@@ -71,6 +67,9 @@ _count = 0
 
 def match(pack_bytes: bytes) -> Pack | None:
     """The pack, if its form has been learned; None says nothing about validity."""
+    found_at_once = pack_layout.read(pack_bytes)
+    if found_at_once is not None:
+        return found_at_once
     patterns = _patterns.get(pack_bytes[:_KEY_BYTES])
     if patterns is None:
         return None
@@ -79,12 +78,15 @@ def match(pack_bytes: bytes) -> Pack | None:
         if found is not None:
             if index:
                 patterns[0], patterns[index] = pattern, patterns[0]
-            return _read(pattern, found.groups())
+            pack = _read(pattern, found.groups())
+            if pack is not None and pattern.has_layouts:
+                pack_layout.learn(found, pattern.shape, pattern.zero_offsets)
+            return pack
     return None
 
 
 def _read(pattern: _Pattern, groups: tuple[bytes | None, ...]) -> Pack | None:
-    _, shape, zero_offsets, is_boot, _, is_plain = pattern
+    _, shape, zero_offsets, is_boot, _, is_plain, _ = pattern
     if not is_plain:
         return _read_with_t(pattern, groups)
     at = 2 if is_boot else 1
@@ -184,6 +186,7 @@ def _make(records: list[dict[int | str, object]], pack: Pack) -> _Pattern:
         pack.boot is not None,
         has_t,
         not any(has_t),
+        pack.boot is None and not any(has_t) and all(field.kind == Kind.NUMBER for field in pack.shape),
     )
 
 
@@ -191,4 +194,5 @@ def forget() -> None:
     """Start with an empty store, as a new process does."""
     global _count  # noqa: PLW0603 - the store of this module
     _patterns.clear()
+    pack_layout.forget()
     _count = 0

@@ -127,6 +127,8 @@ def _look_at_pins():
         levels = [machine.Pin(number).level() for number in power.ext1[0]]
         if any(levels) if power.ext1[1] else not any(levels):
             power.woken_by = 3
+    elif power.gpio is not None and power.gpio[1] in [machine.Pin(number).level() for number in power.gpio[0]]:
+        power.woken_by = 7
 
 
 def sleep(sleep_ms, directory, hardware, unmount, mount_again):
@@ -157,7 +159,7 @@ def sleep(sleep_ms, directory, hardware, unmount, mount_again):
     simclock.rtc_offset_us -= (simclock.now_us - began_us) * drift_ppm // 1_000_000
     power.cause = power.DEEPSLEEP_RESET
     power.wake_reason = power.woken_by or machine.TIMER_WAKE
-    power.ext0 = power.ext1 = None  # to be said again before each sleep
+    power.ext0 = power.ext1 = power.gpio = None  # to be said again before each sleep
     power.sleeps += 1
     if power.sleeps == hardware.get("rtc_decay_sleep"):
         power.backup[600] ^= 1
@@ -182,7 +184,7 @@ def power_on(directory, hardware, mac, profile):
     power.awake_since_us = simclock.now_us
     machine.set_unique_id(bytes.fromhex(mac))
     world.connect(os.getenv("STARTCITY_SIM"), mac, profile)
-    parts = hardware["chips"] if "chips" in hardware else wiring.of_profile(profile)
+    parts = hardware["chips"] if "chips" in hardware else wiring.of_profile(profile, hardware.get("pins"))
     return wiring.solder(parts, hardware.get("seed", int(mac[-6:], 16)))
 
 

@@ -26,12 +26,20 @@ def raw_temperature():
     return int((_world.values["temperature_c"] + _SELF_HEATING_K) * 9 / 5 + 32)
 
 
-_RTC_PINS = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27, 32, 33, 34, 35, 36, 37, 38, 39)
+rtc_pins = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27, 32, 33, 34, 35, 36, 37, 38, 39)
+
+
+def become(chip):
+    """For the simulation: be another chip than the first ESP32. The C3 has neither ext0 nor ext1."""
+    global rtc_pins, wake_on_ext0, wake_on_ext1
+    rtc_pins = {"esp32s3": range(22), "esp32c3": range(6)}.get(chip, rtc_pins)
+    if chip == "esp32c3":
+        del wake_on_ext0, wake_on_ext1
 
 
 def _rtc_number(pin):
     number = pin.number
-    if number not in _RTC_PINS:
+    if number not in rtc_pins:
         raise ValueError("invalid pin")
     return number
 
@@ -44,6 +52,11 @@ def wake_on_ext0(pin, level):
 def wake_on_ext1(pins, level):
     """Wake when any of the pins is high (`WAKEUP_ANY_HIGH`), or once all are low; no pins switch it off."""
     _power.ext1 = ([_rtc_number(pin) for pin in pins], bool(level)) if pins else None
+
+
+def wake_on_gpio(pins, level):
+    """Wake when any of the pins has this level; from deep sleep on chips without ext0 only. No pins switch it off."""
+    _power.gpio = ([_rtc_number(pin) for pin in pins], 1 if level else 0) if pins else None
 
 
 storage = None  # for the simulation: an object with `load()` and `save(values)` that keeps them elsewhere

@@ -111,8 +111,24 @@ def mem_backup(region=0):
 
 # ---- pins
 
-_NO_PIN = (20, 24, 28, 29, 30, 31)
+_pin_numbers = [number for number in range(40) if number not in (20, 24, 28, 29, 30, 31)]
+_input_only = range(34, 40)
+_adc_pins = range(32, 40)  # of ADC 1: ADC 2 does not work beside Wi-Fi
+_uarts, _spis = 3, (1, 2)
 _pins = {}
+
+
+def become(chip):
+    """For the simulation: be another chip than the first ESP32. Pins of the flash and of the console count as not there.
+
+    Source: ESP-IDF's documentation, "GPIO & RTC GPIO"; MicroPython's ports/esp32 for UART and SPI."""
+    global _pin_numbers, _input_only, _adc_pins, _uarts, _spis
+    if chip == "esp32s3":
+        _pin_numbers = [number for number in range(49) if not 22 <= number <= 37 and number not in (43, 44)]
+        _input_only, _adc_pins = (), range(1, 11)
+    elif chip == "esp32c3":
+        _pin_numbers = list(range(11)) + [18, 19]
+        _input_only, _adc_pins, _uarts, _spis = (), range(5), 2, (1,)
 
 
 class _IRQ:
@@ -146,7 +162,7 @@ class Pin(_host.PinBase):
 
     def __new__(cls, id, *args, **kwargs):
         number = id.number if isinstance(id, Pin) else id
-        if not isinstance(number, int) or not 0 <= number <= 39 or number in _NO_PIN:
+        if not isinstance(number, int) or number not in _pin_numbers:
             raise ValueError("invalid pin")
         pin = _pins.get(number)
         if pin is None:
@@ -169,7 +185,7 @@ class Pin(_host.PinBase):
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None, alt=-1):
         if mode is not None and mode != -1:
-            if mode in (Pin.OUT, Pin.OPEN_DRAIN) and self.number >= 34:
+            if mode in (Pin.OUT, Pin.OPEN_DRAIN) and self.number in _input_only:
                 raise ValueError("pin can only be input")
             self.mode = mode
         if pull != -1:
@@ -348,7 +364,7 @@ class SPI:
     def __init__(
         self, id, baudrate=500_000, polarity=0, phase=0, bits=8, firstbit=0, *, sck=None, mosi=None, miso=None
     ):
-        if id not in (1, 2):
+        if id not in _spis:
             raise ValueError("SPI({}) doesn't exist".format(id))
         self._wires = tuple([Pin(pin).number for pin in (sck, mosi, miso)])
         self._mode = (polarity, phase)
@@ -415,7 +431,7 @@ class UART:
         timeout_char=0,
         invert=0,
     ):
-        if id not in (0, 1, 2):
+        if id not in range(_uarts):
             raise ValueError("UART({}) doesn't exist".format(id))
         self._wires = (Pin(tx).number, Pin(rx).number)
         self._settings = (baudrate, parity, stop)
@@ -484,8 +500,8 @@ class ADC:
 
     def __init__(self, pin, *, atten=0):
         self._pin = pin.number if isinstance(pin, Pin) else pin
-        if not 32 <= self._pin <= 39:
-            raise ValueError("invalid pin")  # ADC 2 does not work beside Wi-Fi
+        if self._pin not in _adc_pins:
+            raise ValueError("invalid pin")
         self._full_uv = (950_000, 1_250_000, 1_750_000, 3_100_000)[atten]
 
     def read_uv(self):

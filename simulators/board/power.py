@@ -31,9 +31,10 @@ rtc_set_us = None  # true time minus the board's own clock, once somebody set it
 exit_hook = None  # tests that want to survive a reset put a function here
 
 can_sleep = False  # boot_node.py says that it catches `DeepSleep`
-wake_reason = 0  # 2 ext0, 3 ext1, 4 timer
+wake_reason = 0  # 2 ext0, 3 ext1, 4 timer, 7 GPIO
 ext0 = None  # (pin number, level) that wakes the board
 ext1 = None  # ([pin numbers], is_any_high)
+gpio = None  # ([pin numbers], level)
 woken_by = None  # wake reason, once a pin has ended the present sleep
 is_asleep = False
 sleeps = 0
@@ -97,6 +98,8 @@ def level_changed(number, level):
         levels = [machine.Pin(pin).level() for pin in ext1[0]]
         if any(levels) if ext1[1] else not any(levels):
             woken_by = 3
+    elif gpio is not None and number in gpio[0] and level == gpio[1]:
+        woken_by = 7
 
 
 def radio(is_on):

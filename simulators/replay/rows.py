@@ -10,6 +10,7 @@ import json
 import sys
 
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+TIME_S_MAX = 10**11  # more are milliseconds since 1970, or no time
 _ABSENT = ("", "nan", "na", "n/a", "null", "none")  # how programs write an empty cell
 
 
@@ -91,7 +92,7 @@ def run(columns, optional, take, now):
     missing or an empty cell.
 
     Args:
-        columns, optional: lists of (name, decimal places); the first one is the time.
+        columns, optional: lists of (name, decimal places, largest magnitude in the column's unit); the first one is the time.
         take: returns an object for json.dumps. It may raise ValueError with the reason why the row cannot be used.
         now: returns the state as it is, which a row that cannot be used leaves as it was.
     """
@@ -104,11 +105,12 @@ def run(columns, optional, take, now):
             _fail("the first line is " + str(error))
         break
     places = []
-    for name, digits in columns + optional:
+    for column in columns + optional:
+        name, digits, largest = column
         if name in header:
-            places.append((header.index(name), digits, (name, digits) in optional))
-        elif (name, digits) in optional:
-            places.append((None, 0, True))
+            places.append((header.index(name), digits, column in optional, name, largest * 10**digits))
+        elif column in optional:
+            places.append((None, 0, True, name, 0))
         else:
             wanted = ",".join([each[0] for each in columns])
             _fail("the first line must name the columns " + wanted + "; " + name + " is missing")
@@ -118,13 +120,16 @@ def run(columns, optional, take, now):
         row = []
         try:
             cells = _cells(line)
-            for place, digits, is_optional in places:
+            for place, digits, is_optional, name, largest in places:
                 if place is None or (is_optional and place < len(cells) and cells[place].lower() in _ABSENT):
                     row.append(None)
                 elif place >= len(cells):
                     raise ValueError("too few cells")
                 else:
-                    row.append(scaled(cells[place], digits))
+                    value = scaled(cells[place], digits)
+                    if not -largest <= value <= largest:
+                        raise ValueError("out of range: " + name + " " + cells[place])
+                    row.append(value)
             answer = take(row)
         except ValueError as error:
             bad += 1

@@ -5,6 +5,8 @@
 import rows
 from node_core.leak_rules import NAMES, RULES, LeakRules
 
+_L_MAX = 10**12  # a city's water of ten years
+
 settings = rows.settings({
     "leak_l_h": 4,
     "leak_h": 22,
@@ -51,4 +53,4 @@ def now():
     }
 
 
-rows.run([("time_s", 0), ("litres_total", 3)], [], take, now)
+rows.run([("time_s", 0, rows.TIME_S_MAX), ("litres_total", 3, _L_MAX)], [], take, now)

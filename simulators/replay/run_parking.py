@@ -3,8 +3,10 @@
 """A stall's recording through the parking detector; runs on the virtual machine (docs/replay.md)."""
 
 from node_core.parking_detector import FREE, OCCUPIED, WORDS, ParkingDetector
-from rows import run, settings
+from rows import TIME_S_MAX, run, settings
 
+_UT_MAX = 100_000  # no magnetometer for stalls measures a tenth of a tesla
+_DEGC_MAX = 100_000  # a thermometer in raw units is allowed (docs/parking-detector.md)
 _BACK_ROWS = 3  # so many rows one after the other before the latest: the recorder's clock was set
 
 
@@ -57,4 +59,9 @@ class Recording:
 
 chosen = settings({"weakest_nt": 1500, "occupied_h_max": 168, "starts_empty": False})
 recording = Recording(ParkingDetector(chosen["weakest_nt"], chosen["occupied_h_max"] * 3600), chosen["starts_empty"])
-run([("time_s", 3), ("x_ut", 3), ("y_ut", 3), ("z_ut", 3)], [("temperature_degc", 2)], recording.take, recording.now)
+run(
+    [("time_s", 3, TIME_S_MAX), ("x_ut", 3, _UT_MAX), ("y_ut", 3, _UT_MAX), ("z_ut", 3, _UT_MAX)],
+    [("temperature_degc", 2, _DEGC_MAX)],
+    recording.take,
+    recording.now,
+)

@@ -41,6 +41,7 @@ SETTINGS = rows.settings(
 )
 SETTINGS["pstrain_per_code"] = 1000
 _JUDGE_US = 200_000  # as often as the application empties its converter's ring
+_USTRAIN_MAX = 10**9  # the whole length; beyond the converter's full scale it counts as full scale
 _WORDS = ("", "warning", "alarm")
 
 
@@ -162,8 +163,8 @@ class Replay:
 replay = Replay()
 try:
     rows.run(
-        [("time_s", 6), ("strain_ustrain", 3)],
-        [("temperature_degc", 2)],
+        [("time_s", 6, rows.TIME_S_MAX), ("strain_ustrain", 3, _USTRAIN_MAX)],
+        [("temperature_degc", 2, 1000)],
         replay.take,
         replay.now,
     )

@@ -36,6 +36,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from simulators.rom import boot_image, partitions
+from simulators.rom.board_pins import moved_pins
 from simulators.rom.chips import CHIPS
 from simulators.rom.faults import Faults
 from simulators.rom.line import Line
@@ -45,6 +46,7 @@ from simulators.rom.nor_flash import NorFlash
 from simulators.rom.partitions import Partition, TableError
 from simulators.rom.pty_line import PtyLine
 from simulators.rom.rfc2217_line import Rfc2217Line
+from simulators.rom.tcp_line import TcpLine
 from simulators.vm import HEAP_BYTES
 
 State = Literal["off", "reset", "download", "application", "unbootable"]
@@ -70,6 +72,7 @@ class VirtualBoard:
         mac: str = DEFAULT_MAC,
         link: Path | None = None,
         rfc2217_port: int | None = None,
+        socket_port: int | None = None,
         faults: Faults | None = None,
         profile: str = "",
         hardware: Mapping[str, object] | None = None,
@@ -86,6 +89,7 @@ class VirtualBoard:
             mac: base address, 12 hex digits.
             link: a symbolic link to the pseudo-terminal, as a port's name that stays.
             rfc2217_port: TCP port on this machine instead of a pseudo-terminal; 0 takes a free one.
+            socket_port: the same without control lines, a plain connection.
             faults: what is wrong with the board; may be changed while it runs.
             profile: whose sensors are soldered on; "" takes the one that config.json in its file system names.
             hardware: soldered parts, as simulators/board/wiring.py describes them.
@@ -98,8 +102,8 @@ class VirtualBoard:
             raise ValueError(f"no chip is called {chip!r}: {', '.join(CHIPS)}")
         if len(bytes.fromhex(mac)) != 6:
             raise ValueError(f"a base address has 12 hex digits, not {mac!r}")
-        if link is not None and rfc2217_port is not None:
-            raise ValueError("a port is either a link to a pseudo-terminal or a TCP port")
+        if sum(kind is not None for kind in (link, rfc2217_port, socket_port)) > 1:
+            raise ValueError("a port is either a link to a pseudo-terminal or a TCP port of one kind")
         self.flash = flash
         self.chip = CHIPS[chip]
         self.size_mb = size_mb
@@ -110,8 +114,14 @@ class VirtualBoard:
         self.lines: deque[str] = deque(maxlen=_LINES_MAX)
         self.on_console: Callable[[bytes], object] | None = None  # hears what the ROM and the application say
         self.state_dir = flash.with_name(flash.name + ".state")
-        self._line: Line = PtyLine(link) if rfc2217_port is None else Rfc2217Line(rfc2217_port)
+        self._line: Line
+        if socket_port is not None:
+            self._line = TcpLine(socket_port)
+        else:
+            self._line = PtyLine(link) if rfc2217_port is None else Rfc2217Line(rfc2217_port)
         self._hardware = dict(hardware or {})
+        if chip != "esp32":
+            self._hardware.setdefault("pins", moved_pins(chip))
         self._profile = profile
         self._heap_bytes = heap_bytes
         self._env = {**os.environ, **(clock_env or {}), **(env or {})}
@@ -378,7 +388,9 @@ class VirtualBoard:
         assert loader is not None
         for answer in loader.take(data):
             if answer is Event.RUN:
-                self._later(self.reset)
+                # The stub resets the processor only: the boot pin counts as it was when the chip was reset, so the ROM waits again.
+                is_held = loader.is_stub and self._line.has_signals
+                self._later(functools.partial(self.reset, download=is_held))
             elif answer is Event.GONE:
                 self._pull_plug()
                 return

@@ -44,6 +44,12 @@ _LAYOUTS = ("one-app", "two-ota")
     type=click.IntRange(0, 65535),
     help="Serve the port with DTR and RTS on this TCP port of this machine; 0 takes a free one. Slower.",
 )
+@click.option(
+    "--socket",
+    "socket_port",
+    type=click.IntRange(0, 65535),
+    help="Serve the port as a plain TCP connection without DTR and RTS; 0 takes a free one.",
+)
 @click.option("--profile", default="", help="Whose sensors are soldered on. Default: as config.json on the board says.")
 @click.option(
     "--world", type=click.Path(path_type=Path, exists=True), help="Socket of a running world (simulators/world)."
@@ -77,6 +83,7 @@ def board(
     mac: str,
     link: Path | None,
     tcp_port: int | None,
+    socket_port: int | None,
     profile: str,
     world: Path | None,
     download: bool,
@@ -132,6 +139,7 @@ def board(
             mac=mac,
             link=link,
             rfc2217_port=tcp_port,
+            socket_port=socket_port,
             faults=faults,
             profile=profile,
             world_socket=world,

@@ -81,18 +81,20 @@ def test_stopped_for_minutes_it_goes_on_and_nothing_is_doubled(tmp_path: Path, s
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(240)
 def test_without_memory_it_dies_or_refuses_and_loses_nothing(tmp_path: Path, source: random.Random) -> None:
     """The address space ends under a burst: whether the process ends or refuses, nothing that was acknowledged is lost, and with
     memory again everything arrives once."""
-    with Hardship(tmp_path, source, trend_deadline_s=60) as town:
+    # As many nodes as it takes: each has 200 frames under way, and what a process has free when the limit falls holds some hundreds.
+    with Hardship(tmp_path, source, nodes=40, trend_deadline_s=60) as town:
         town.gateway.start()
         town.produce(30)
         wait_until(lambda: town.field.acknowledged, "a first acknowledgement")
         used = psutil.Process(town.gateway.pid).memory_info().vms
         resource.prlimit(town.gateway.pid, resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
-        for number in range(3_000):
-            town.field.produce(town.nodes[number % 4], pack(("fault", None, 2, 0, f"{number}: {'x' * 200}")))
-        wait_until(lambda: not town.gateway.is_running or "MemoryError" in town.gateway.log(), "the memory to end", 20)
+        for number in range(8_000):
+            town.field.produce(town.nodes[number % 40], pack(("fault", None, 2, 0, f"{number}: {'x' * 200}")))
+        wait_until(lambda: not town.gateway.is_running or "MemoryError" in town.gateway.log(), "the memory to end", 60)
         print("still running" if town.gateway.is_running else "ended", town.gateway.log()[-500:])
         if town.gateway.is_running:
             resource.prlimit(town.gateway.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -57,9 +57,16 @@ class Bench:
         self.boards[name] = await self._stack.enter_async_context(made)
         return made
 
-    def configure(self, node_id: NodeId) -> dict[str, object]:
+    async def plug_in_socket(self, name: str, number: int, chip: str = "esp32") -> VirtualBoard:
+        """The same on a plain TCP connection; the boot button was held."""
+        made = VirtualBoard(self.folder / f"{name}.bin", chip=chip, mac=f"240ac40000{number:02x}", socket_port=0)
+        self.boards[name] = await self._stack.enter_async_context(made)
+        made.reset(download=True)
+        return made
+
+    def configure(self, node_id: NodeId, chip: str) -> dict[str, object]:
         wifi, broker = Wifi("citta", WIFI_PASSWORD), Broker("127.0.0.1", 1883, None, None)
-        return node_config(node_id, self._profile, {}, wifi, broker, 0, "info")
+        return node_config(node_id, self._profile, {}, wifi, broker, 0, "info", chip)
 
     def job(self, **changed: Any) -> Job:
         """What all boards get; `changed` are fields of it."""

@@ -205,6 +205,77 @@ def test_a_collector_restored_from_an_older_copy_goes_on_and_names_what_is_gone(
     town.gateway.wait_status(lambda status: status["counters"].get("resends_taken") == 1, "one resend")
 
 
+def _restore(town: CityTown, copy: Path, name: str) -> None:
+    """One part of the collector's data from an older copy: `archive` or `collector.sqlite`."""
+    data = town.collector.folder / "data"
+    for path in data.glob(f"{name}*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if (copy / name).is_dir():
+        shutil.copytree(copy / name, data / name)
+    else:
+        shutil.copy(copy / name, data / name)
+
+
+def _stored(town: CityTown) -> list[tuple[bytes, bytes, int, int, object]]:
+    return sorted((one.node, one.epoch, one.sequence, one.place, one.value) for one in town.collector.readings())
+
+
+def test_a_collectors_database_older_than_its_archive_is_filled_from_it(town: CityTown) -> None:
+    """At the start, before anything is asked of a gateway: every reading is there again, once, the archive is as it was, and the
+    log says it."""
+    town.produce(town.node.seal(ALARM))
+    town.wait_stored(1)
+    assert town.collector.stop() == 0
+    copy = town.folder / "copy"
+    shutil.copytree(town.collector.folder / "data", copy)
+    town.collector.start()
+    for _ in range(3):
+        town.produce(town.node.seal(ALARM), town.node.seal(noise()))
+    town.wait_stored(7)
+    town.gateway.stop()
+    town.collector.kill()
+    before, report = _stored(town), town.verified().as_text()
+    _restore(town, copy, "collector.sqlite")
+    assert town.collector.count() == 1
+    town.collector.start()
+    assert "taken in again from the archive" in town.collector.log()
+    assert _stored(town) == before and town.verified().as_text() == report
+    town.gateway.start()
+    town.produce(town.node.seal(ALARM))
+    town.wait_stored(8)
+    assert town.verified().is_intact
+
+
+@pytest.mark.proof
+def test_a_collectors_archive_older_than_its_database_is_filled_by_the_gateway(town: CityTown) -> None:
+    """The collector says what its archive lacks, and receipts nothing beyond it; the gateway sends that once more; nothing is
+    stored twice."""
+    town.produce(town.node.seal(ALARM))
+    town.wait_stored(1)
+    assert town.collector.stop() == 0
+    copy = town.folder / "copy"
+    shutil.copytree(town.collector.folder / "data", copy)
+    town.collector.start()
+    for _ in range(3):
+        town.produce(town.node.seal(ALARM))
+    town.wait_stored(4)
+    before = _stored(town)
+    report = town.verified()
+    town.collector.kill()
+    _restore(town, copy, "archive")
+    assert town.verified().chains[0].last < report.chains[0].last
+    town.collector.start()
+    assert "the archive was restored from an older copy. The gateway is asked for" in town.collector.log()
+    town.produce(town.node.seal(ALARM))
+    wait_until(lambda: town.collector.count() == 5, "the lane to go on", 60)
+    town.gateway.wait_status(lambda status: status["journal"]["unreceipted_batches"] == 0, "everything receipted", 60)
+    found = town.verified()
+    assert found.is_intact and not found.chains[0].gaps and not found.chains[0].repeats, found.problems
+    assert found.chains[0].first == 1 and found.chains[0].last == report.chains[0].last + 1
+    assert [reading for reading in _stored(town) if reading in before] == before and len(_stored(town)) == 5
+    town.gateway.wait_status(lambda status: status["counters"].get("resends_taken") == 1, "one resend")
+
+
 @pytest.mark.proof
 def test_a_gateway_restored_from_an_older_copy_begins_a_new_instance(town: CityTown) -> None:
     """The collector's receipt tells the restored gateway at once that its numbers were used: the numbering begins anew before a

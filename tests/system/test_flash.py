@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway_agent.wire.keys import derive_root
 from gateway_agent.wire.label import parse_label
@@ -24,11 +26,13 @@ from tests.support.board_tools import run_tool
 from tools.flash import backup
 from tools.flash.application import FIRMWARE
 from tools.flash.bench_journal import check_of
-from tools.flash.flash_board import flash_board
+from tools.flash.flash_board import Event, flash_board
 from tools.flash.flash_many import exit_code_of, flash_many
+from tools.flash.micropython_image import read_image
 from tools.flash.nvs_image import read_key
 from tools.masters_file import read_masters
 from tools.vault import Vault
+from tools.vault_keys import VaultPublic
 
 NVS_AT, NVS_BYTES = 0x9000, 0x6000  # of the stand-in
 
@@ -44,6 +48,14 @@ def key_on(flash: Path) -> bytes | None:
     with flash.open("rb") as file:
         file.seek(NVS_AT)
         return read_key(file.read(NVS_BYTES))
+
+
+def arguments_of(place: Path) -> str:
+    """Of a process in /proc; "" where it has ended."""
+    try:
+        return (place / "cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def steps_of(bench: Bench, mac: str) -> list[str]:
@@ -106,6 +118,95 @@ async def test_three_boards_of_three_chips_at_once_one_of_them_faulty(bench: Ben
     assert "sealed" not in steps_of(bench, "240ac4000002")
 
 
+async def test_other_chips_find_their_sensors_on_their_own_boards_pins(bench: Bench) -> None:
+    """An S3 and a C3 get the board file of their chip: the sensor answers on its pins in the self-test, and the node starts."""
+    boards = [await bench.plug_in("ttyB", 2, "esp32s3"), await bench.plug_in("ttyC", 3, "esp32c3")]
+    outcomes = await flash_many(bench.job(), [board.port for board in boards], bench.events.append)
+    assert [one.state for one in outcomes] == ["done", "done"], outcomes
+    assert [event.values["sensors"] for event in bench.seen("tested")] == [["sht4x"], ["sht4x"]]
+    for board in boards:
+        assert await board.wait_for_line(f"boot {board.mac} fw 0.1.0 profile climate-sht4x"), list(board.lines)
+        assert not any("fault app" in line for line in board.lines), list(board.lines)
+
+
+@pytest.mark.proof
+async def test_a_port_without_control_lines_asks_for_the_buttons(bench: Bench) -> None:
+    """Over `socket://` nothing resets the board: what runs does not answer as a boot loader, after BOOT and RESET all is written, and
+    the self-test waits until a person presses RESET."""
+    board = await bench.plug_in_socket("tcp", 1, "esp32c3")
+
+    def watch(event: Event) -> None:
+        bench.events.append(event)
+        if event.kind == "press":
+            board.reset()
+
+    outcome = await flash_board(bench.job(), board.port, watch)
+    assert outcome.state == "done", outcome
+    assert [event.values for event in bench.seen("press")] == [{"button": "reset"}]
+    assert bench.seen("tested")[0].values["sensors"] == ["sht4x"]
+    assert await board.wait_for_line("boot 240ac4000001 fw 0.1.0 profile climate-sht4x"), list(board.lines)
+    refused = await flash_board(bench.job(), board.port, bench.events.append)
+    assert refused.fault is not None and refused.fault.name == "no_sync" and "BOOT" in refused.fault.todo
+
+
+async def test_a_cabinet_is_refused_on_a_chip_without_the_pins(tmp_path: Path) -> None:
+    """A profile that needs more pins than a C3 has is refused by name before anything is written, and so is a program without the chip's
+    board file."""
+    async with Bench(tmp_path, profile="dae-cabinet") as bench:
+        board = await bench.plug_in("tty", 1, "esp32c3")
+        outcome = await flash_board(bench.job(), board.port, bench.events.append)
+        assert outcome.fault is not None and (outcome.fault.name, outcome.fault.exit_code) == ("few_pins", 13)
+        assert board.flash.read_bytes().count(b"\xff") == 4 << 20
+    async with Bench(tmp_path) as bench:
+        board = await bench.plug_in("tty", 1, "esp32c3")
+        whole = bench.job().applications["rv32imc"]
+        older = {name: text for name, text in whole.items() if "c3_generic" not in name}
+        job = bench.job(applications={"rv32imc": older})
+        outcome = await flash_board(job, board.port, bench.events.append)
+        assert outcome.fault is not None and (outcome.fault.name, outcome.fault.exit_code) == ("old_program", 13)
+        assert board.flash.read_bytes().count(b"\xff") == 4 << 20
+
+
+@pytest.mark.proof
+async def test_an_erase_that_was_interrupted_is_done_after_all(bench: Bench) -> None:
+    """Ended before the flash was erased, the second run erases it, and what lay between the parts is gone."""
+    board = await bench.plug_in("tty", 1)
+    with board.flash.open("r+b") as file:
+        file.seek(0x180000)
+        file.write(bytes(4096))
+    job = bench.job(tests=False, erases=True)
+    task = asyncio.create_task(flash_board(job, board.port, bench.events.append))
+    async with asyncio.timeout(60):
+        while not any(event.values["step"] == "erase" for event in bench.seen("step")):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await flash_board(job, board.port, bench.events.append)).state == "done"
+    assert board.flash.read_bytes()[0x180000:0x181000] == b"\xff" * 4096
+
+
+@pytest.mark.proof
+async def test_a_board_that_was_erased_since_is_not_taken_for_a_node(bench: Bench) -> None:
+    """Done once, its key gone by another tool: that is said, and only `--again` makes a new node of it; an image of an old MicroPython is
+    refused before anything is written."""
+    board = await bench.plug_in("tty", 1)
+    old = read_image(stand_in("esp32", app_bytes=0x1000, version="v1.16.0 on 2021-06-23"))
+    refused = await flash_board(bench.job(images=[old]), board.port, bench.events.append)
+    assert refused.fault is not None and (refused.fault.name, refused.fault.exit_code) == ("old_image", 13), refused
+    job = bench.job(tests=False)
+    assert (await flash_board(job, board.port, bench.events.append)).state == "done"
+    assert (await flash_board(job, board.port, bench.events.append)).state == "already"
+    with board.flash.open("r+b") as file:
+        file.seek(NVS_AT)
+        file.write(b"\xff" * NVS_BYTES)
+    gone = await flash_board(job, board.port, bench.events.append)
+    assert gone.fault is not None and (gone.fault.name, gone.fault.exit_code) == ("key_gone", 13), gone
+    assert key_on(board.flash) is None and len(read_masters(job.masters)) == 1
+    assert (await flash_board(bench.job(tests=False, again=True), board.port, bench.events.append)).state == "done"
+    assert key_on(board.flash) is not None and len(read_masters(job.masters)) == 2
+
+
 async def test_an_interrupted_board_goes_on_with_the_key_that_was_sealed(bench: Bench) -> None:
     """Killed after the key was written: the second run finds it on the board, seals no other, and finishes."""
     board = await bench.plug_in("tty", 1)
@@ -122,6 +223,52 @@ async def test_an_interrupted_board_goes_on_with_the_key_that_was_sealed(bench: 
     assert (await flash_board(job, board.port, bench.events.append)).state == "done"
     assert key_on(board.flash) == master and len(read_masters(job.masters)) == 1
     assert bench.seen("resumed")[0].values["after"] == "data"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.proof)])
+async def test_a_signal_ends_everything_and_leaves_no_key_behind(bench: Bench, number: signal.Signals) -> None:
+    """Shutdown and Ctrl-C while the key is on its way: exit code 20, no program goes on, the folder with the key is gone, and no argument
+    of any process held it."""
+    board = await bench.plug_in("tty", 1, faults=Faults(delay_ms=20))
+    micropython, vault_key, run = bench.folder / "mp.bin", bench.folder / "vault.pub", bench.folder / "run"
+    micropython.write_bytes(stand_in("esp32", app_bytes=0x1000))
+    run.mkdir(mode=0o700)
+    signing = Ed25519PrivateKey.generate().public_key()
+    vault_key.write_bytes(VaultPublic(bench.vault.public_key(), signing).pem())
+    process = await asyncio.create_subprocess_exec(
+        *(
+            sys.executable,
+            "-m",
+            "startcity",
+            "flash",
+            "--json",
+            "--port",
+            board.port,
+            "--micropython",
+            str(micropython),
+        ),
+        *("--application", str(FIRMWARE), "--profile", "climate-sht4x", "--vault-key", str(vault_key)),
+        *("--journal", str(bench.folder / "journal"), "--wifi-ssid", "citta", "--open-network"),
+        *("--mqtt-host", "192.0.2.1"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(run), "XDG_RUNTIME_DIR": ""},
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(90):
+        async for line in process.stdout:
+            if json.loads(line).get("step") == "data" and list(run.glob("*/nvs.bin")):
+                break
+        files = next(run.glob("*/nvs.bin"))
+        assert stat.S_IMODE(files.parent.stat().st_mode) == 0o700
+        master = read_key(files.read_bytes())
+        assert master is not None
+        shown = [arguments_of(place) for place in Path("/proc").glob("[0-9]*")]
+        assert any(str(files) in text for text in shown) and not any(master.hex() in text for text in shown)
+        process.send_signal(number)
+        said, code = await process.stdout.read(), await process.wait()
+    assert code == 20 and json.loads(said.splitlines()[-1])["code"] == "interrupted"
+    assert list(run.iterdir()) == []
+    assert not any(str(run) in arguments_of(place) for place in Path("/proc").glob("[0-9]*"))
 
 
 @pytest.mark.proof

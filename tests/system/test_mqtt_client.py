@@ -9,12 +9,14 @@ import gc
 import subprocess
 import sys
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from gateway_agent.config import BrokerSection, parse_config
 from gateway_agent.errors import ConfigError, Unavailable
+from gateway_agent.links.mqtt_link import MqttLink
 from gateway_agent.mqtt.endpoints import make_endpoint
 from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, MqttConnection, Refused, open_connection
 from tests.support.certificates import Authority
@@ -215,3 +217,37 @@ async def test_a_paused_link_leaves_messages_with_the_broker(tmp_path: Path) -> 
         assert [payload for _, payload in got] == [b"%d" % number for number in range(100)]
         await sender.close()
         await connection.close()
+
+
+async def test_frames_are_asked_for_without_pubacks() -> None:
+    """The link subscribes with QoS 0: a frame that the broker drops comes again from its node, so a PUBACK a frame would buy nothing."""
+    asked = asyncio.get_running_loop().create_future()
+    frames: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(bytes.fromhex("2003000000"))
+        subscribe = await reader.read(1000)
+        asked.set_result(subscribe)
+        topic = b"sc/node/aabbccddee01/up"
+        body = len(topic).to_bytes(2, "big") + topic + b"\0frame"
+        writer.write(b"\x90\x04" + subscribe[2:4] + b"\0\0" + (b"\x30" + bytes((len(body),)) + body) * 2)
+        await reader.read(1)
+        writer.close()
+
+    async def sleep_ms(duration_ms: int) -> None:
+        await asyncio.sleep(duration_ms / 1000)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1], "us")
+    link = MqttLink(endpoint, "nodes_broker", sleep_ms, Counter())
+    running = asyncio.create_task(link.run(lambda: None, frames.extend))
+    async with asyncio.timeout(10):
+        assert (await asked).endswith(b"sc/node/+/up\x00")
+        while len(frames) < 2:
+            await asyncio.sleep(0.01)
+    assert frames == [b"frame", b"frame"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    server.close()
+    await server.wait_closed()

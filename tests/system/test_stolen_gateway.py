@@ -14,7 +14,8 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from collector.verify import verify
-from gateway_agent.model import Kid
+from gateway_agent.config import load_config
+from gateway_agent.model import GatewayId, Kid
 from gateway_agent.operate.moved_file import read_moved
 from gateway_agent.wire.frame import seal_frame
 from gateway_agent.wire.keys import derive_root, derive_up
@@ -25,6 +26,7 @@ from tests.support.sealing_node import level_pack
 from tests.support.small_gateway import MASTER
 from tests.support.waiting import wait_until
 from tests.system.test_node_commands import Town
+from tools.commissioning_key import make_commissioning_key, public_path_of
 
 
 @pytest.fixture
@@ -65,8 +67,11 @@ async def test_a_node_moves_to_the_vaults_next_generation_and_the_stolen_roots_a
         key,
     )
     assert "no root" in refuse("node", "move", "1", *config, code=1), "the root comes first"
-    succeed("vault", "roots", "--vault", vault, "--generation", "1", "--out", tmp_path / "roots.json")
-    succeed("node", "import", tmp_path / "roots.json", *config)
+    made = load_config(gateway.config_path)
+    make_commissioning_key(made.commissioning_key, GatewayId(made.gateway.id))
+    to = ("--gateway", public_path_of(made.commissioning_key), "--out", tmp_path / "nodes.cose")
+    succeed("vault", "commission", "--all", "--vault", vault, *to)
+    succeed("node", "import", tmp_path / "nodes.cose", *config, "--vault-key", vault / "vault.pub", "--yes")
     asked = startcity("node", "move", "1", "--json", *config)
     assert asked.exit_code == 1
     assert json.loads(asked.output)["asked"] == [NODE]

@@ -224,20 +224,20 @@ def _does_not_grow(found: list[tuple[int, int]]) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_nothing_grows_over_a_simulated_week_without_a_network(compiled_firmware: Path, tmp_path: Path) -> None:
+def test_nothing_grows_over_a_simulated_week_without_a_network(whole_names: Path, tmp_path: Path) -> None:
     """A stall measured each ten minutes, every attempt to join in vain, the queue full after a day and giving up its oldest."""
-    _does_not_grow(_over_hours(tmp_path, compiled_firmware, "rate:0", 1, 168, 110_000, 600, {"wifi": False}))
+    _does_not_grow(_over_hours(tmp_path, whole_names, "rate:0", 1, 168, 110_000, 600, {"wifi": False}))
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(1000)
-def test_nothing_grows_while_everything_is_acknowledged(compiled_firmware: Path, tmp_path: Path) -> None:
+def test_nothing_grows_while_everything_is_acknowledged(whole_names: Path, tmp_path: Path) -> None:
     """Connected for half a day at the real pace of its housekeeping."""
     clock = SimulationClock(100)
     with Mosquitto(tmp_path / "broker") as broker:
         gateway = SmallGateway(broker.port, clock)
         try:
-            _does_not_grow(_over_hours(tmp_path, compiled_firmware, clock.variable(), broker.port, 12, 1000, 60, {}))
+            _does_not_grow(_over_hours(tmp_path, whole_names, clock.variable(), broker.port, 12, 1000, 60, {}))
         finally:
             gateway.close()
         assert gateway.heard

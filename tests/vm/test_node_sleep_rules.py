@@ -29,6 +29,11 @@ def test_a_cut_at_every_write(kind: str, whole_names: Path) -> None:
     assert words[0] == "cuts" and int(words[1]) == int(words[3]) > 50, words
 
 
+def test_pins_wake_a_c3_by_gpio() -> None:
+    """All pins of one level, those of the other one are left to the timer; without `wake_on_gpio` it is said."""
+    assert run_script(SCRIPTS / "gpio_wake.py", board=True, env={"STARTCITY_CLOCK": "rate:0"}) == "ok\n"
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_rule(rule: str, whole_names: Path) -> None:
     """Each rule is a function of sleep_rules.py whose name says what is pinned."""

@@ -145,6 +145,27 @@ def test_a_row_that_cannot_be_used_has_the_state_as_it_was() -> None:
     assert states[-2]["error"] == "not UTF-8 text" and "error" not in states[-1]
 
 
+def test_a_value_no_stall_can_have_is_named_and_spoils_nothing() -> None:
+    """Milliseconds since 1970, a field or a temperature beyond any sensor: an error that names column and value; the rows after it
+    are judged as without it. What just fits does not end the replay."""
+    rows = [line(row) for row in Bay(301, 2).rows()]
+    _, clean, _ = replay([HEADER, *rows])
+    bad = ["1700000000000,12,22,1,-40", "99999,12,1e12,1,-40", "99999,12,1,-123456789012345,1", "99999,1000001,1,1,1"]
+    code, states, _ = replay([HEADER, *rows[:100], *bad, *rows[100:]])
+    assert code == 1 and [state["error"] for state in states if "error" in state] == [
+        "out of range: time_s 1700000000000",
+        "out of range: x_ut 1e12",
+        "out of range: y_ut -123456789012345",
+        "out of range: temperature_degc 1000001",
+    ]
+    assert [state for state in states if "error" not in state] == clean
+    edge = ["0,20,22,1,-40", "600,20,22,1,-40", "100000000000,100000,100000,-100000,100000", "100000000000,20,22,1,-40"]
+    code, states, errors = replay([HEADER, *edge])
+    assert code == 0 and len(states) == len(edge), errors
+    code, states, errors = replay([HEADER])
+    assert code == 0 and not states, errors
+
+
 def test_a_stall_seen_empty_at_the_first_row_is_free_at_once() -> None:
     """`starts_empty` re-zeroes with the first row that can be used, as the node's setting does; without it that row is unknown."""
     rows = [f"{60 * minute},15.00,{35 if minute in (5, 6) else 22}.0,1.0,-40.0" for minute in range(10)]

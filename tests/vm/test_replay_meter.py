@@ -78,3 +78,17 @@ def test_bad_rows_are_named_and_settings_count() -> None:
     assert told[-1]["rule"] == "no_zero_hour"
     assert replay("time_s,litres\n").returncode == 2 and replay(rows, "--set", "leak=2").returncode == 2
     assert replay(rows, "--set", "leak_l_h=0").returncode == 2 and replay(rows, "--set", "q4_l_h=-1").returncode == 2
+
+
+def test_a_counter_that_begins_anew_or_runs_back_is_a_line_each() -> None:
+    """Litres with decimals, a reset, a counter that swings back, an absurd total: one line a row, and no water that did not run."""
+    totals = ["1000.25", "1000.75", "3.5", "4.0", "3.9", "4.25", "2e12", "4.5"]
+    text = "time_s,litres_total\n" + "".join(f"{hour * 3600},{total}\n" for hour, total in enumerate(totals))
+    done = replay(text + "1700000000000,5\n28800,4.75")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and len(lines) == len(totals) + 2, done.stderr
+    assert [line["consumption_l"] for line in lines] == [0, 0.5, 0.5, 1.0, 1.0, 1.25, 1.25, 1.5, 1.5, 1.75]
+    assert [line["implausible"] for line in lines[:6]] == [False, False, True, False, False, False]
+    assert lines[6]["error"] == "out of range: litres_total 2e12" and lines[8]["error"].startswith(
+        "out of range: time_s"
+    )

@@ -32,6 +32,14 @@ def test_pins_behave_as_the_port_s(what: str) -> None:
     assert run_script(f"{SCRIPTS}/sensors_chips.py", what, board=True, env={"STARTCITY_CLOCK": "rate:0"}) == "ok\n"
 
 
+@pytest.mark.parametrize("chip", ["esp32", "esp32s3", "esp32c3"])
+def test_each_chips_board_sets_up_all_its_roles(chip: str) -> None:
+    """Pins, analogue inputs, I2C, SPI and RS-485 exist on that chip as its board numbers them; an unknown role is a KeyError."""
+    assert (
+        run_script(f"{SCRIPTS}/board_pins.py", chip, board=True, env={"STARTCITY_CLOCK": "rate:0"}) == "no_such_role\n"
+    )
+
+
 @pytest.mark.parametrize("rate", [4, 10])
 async def test_wifi_can_fail_in_every_way_and_sockets_feel_it(rate: int) -> None:
     """Wrong password, no such network, association that hangs, an air that goes silent under an open connection."""

@@ -42,6 +42,12 @@ def compile_application(folder: Path, architecture: str) -> dict[str, bytes]:
     return read_application(out)
 
 
+def names_of(folder: Path, architecture: str) -> bytes:
+    """What `compile_application` has shortened, a line a name; the same for every architecture."""
+    path = folder / f"{architecture}.names.txt"
+    return path.read_bytes() if path.is_file() else b""
+
+
 def read_application(folder: Path) -> dict[str, bytes]:
     """Every .py and .mpy file below `folder`, by its name on the board.
 

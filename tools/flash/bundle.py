@@ -11,6 +11,7 @@ A ZIP file, stored, sorted and without times, so that the same parts and key giv
     micropython/<chip>-<layout>.bin     one image a chip and layout (one-app, two-ota)
     application/<architecture>/...      the node's program, compiled
     profiles/<id>/profile.toml          the device profiles
+    names.txt                           which names the compiled program has short: for people who read a crash report, not for boards
 
 The manifest is read and proved first, then every part must be in it with its size and digest, and nothing else may be there.
 Parts are read into memory and never unpacked by their names.
@@ -35,7 +36,7 @@ from tools.flash.flash_fault import FlashFault
 from tools.flash.micropython_image import ImageError, MicroPythonImage, read_image
 from tools.secret_files import write_public
 
-MANIFEST = "manifest.cose"
+MANIFEST, NAMES = "manifest.cose", "names.txt"
 VERSION = 1
 BUNDLE_BYTES_MAX = 128 << 20
 MANIFEST_BYTES_MAX = 1 << 20
@@ -45,6 +46,7 @@ _PART = re.compile(
     r"micropython/[a-z0-9]+-(?:one-app|two-ota)\.bin"
     r"|application/[a-z0-9]+(?:/[A-Za-z0-9_]+){1,4}\.m?py"
     r"|profiles/[a-z0-9][a-z0-9-]{0,47}/profile\.toml"
+    r"|names\.txt"
 )
 _TIME = (1980, 1, 1, 0, 0, 0)  # the first that ZIP knows
 _AAD = cbor.encode(["sc1", "bundle"])
@@ -85,8 +87,9 @@ def make_bundle(
     images: Sequence[tuple[MicroPythonImage, str]],
     applications: Mapping[str, Mapping[str, bytes]],
     profiles: Mapping[str, bytes],
+    names: bytes = b"",
 ) -> Manifest:
-    """Write a bundle; the same arguments give the same bytes. `images` come with their source, "" for a file.
+    """Write a bundle; the same arguments give the same bytes. `images` come with their source, "" for a file; `names` b"": none.
 
     Raises:
         ValueError: two images of one chip and layout, or a part with a name that cannot stand in a bundle.
@@ -104,6 +107,8 @@ def make_bundle(
     for architecture, files in applications.items():
         parts.update({f"application/{architecture}/{file}": content for file, content in files.items()})
     parts.update({f"profiles/{profile_id}/profile.toml": content for profile_id, content in profiles.items()})
+    if names:
+        parts[NAMES] = names
     for part in parts:
         if _PART.fullmatch(part) is None:
             raise ValueError(f"{part} is no name of a part")
@@ -148,6 +153,13 @@ def show_bundle(path: Path) -> Manifest:
     manifest = _manifest_of(path, manifest_data)
     _compare(path, manifest, parts)
     return manifest
+
+
+def names_in(path: Path) -> bytes:
+    """The table of short names, as `show_bundle` proves it; b"" where the bundle has none."""
+    manifest_data, parts = _read_parts(path)
+    _compare(path, _manifest_of(path, manifest_data), parts)
+    return parts.get(NAMES, b"")
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -233,7 +245,7 @@ def _sorted_out(path: Path, manifest: Manifest, parts: Mapping[str, bytes]) -> B
     applications: dict[str, dict[str, bytes]] = {}
     profiles: dict[str, bytes] = {}
     for part, data in parts.items():
-        kind, owner, rest = (*part.split("/", 2), "")[:3]
+        kind, owner, rest = (*part.split("/", 2), "", "")[:3]
         if kind == "micropython":
             try:
                 image = read_image(data)
@@ -244,7 +256,7 @@ def _sorted_out(path: Path, manifest: Manifest, parts: Mapping[str, bytes]) -> B
             images.append(image)
         elif kind == "application":
             applications.setdefault(owner, {})[rest] = data
-        else:
+        elif kind == "profiles":
             profiles[owner] = data
     missing = {image.chip.architecture for image in images} - applications.keys()
     if not images or missing or applications.keys() - set(ARCHITECTURES):

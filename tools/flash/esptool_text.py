@@ -42,6 +42,8 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("Secure Download Mode", "protected"),
     ("Failed to start stub flasher", "stub_failed"),
     ("Lost connection", "port_lost"),
+    ("Broken pipe", "port_lost"),
+    ("Connection reset by peer", "port_lost"),
     ("device reports readiness to read but returned no data", "port_lost"),
     ("Input/output error", "port_lost"),
     ("Device not configured", "port_lost"),
@@ -60,6 +62,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("No such file or directory", "port_missing"),
     ("Connection refused", "port_missing"),
     ("could not open port", "port_missing"),
+    ("Could not configure port", "port_other"),
 )
 
 

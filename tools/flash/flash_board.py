@@ -35,6 +35,7 @@ from gateway_agent.errors import Unavailable
 from gateway_agent.model import NodeId
 from gateway_agent.wire.keys import KEY_BYTES
 from gateway_agent.wire.sealed_master import SealedMaster, seal_master
+from tools.boards import obstacle
 from tools.flash import self_test
 from tools.flash.bench_journal import BoardJournal, Standing, check_of, open_journal
 from tools.flash.chips import Chip
@@ -43,9 +44,10 @@ from tools.flash.esptool_text import Identity
 from tools.flash.file_system import littlefs_image, room_for
 from tools.flash.flash_fault import FlashFault
 from tools.flash.label_sheet import label_text, save_label
-from tools.flash.micropython_image import MicroPythonImage, choose
+from tools.flash.micropython_image import VERSION_MIN, MicroPythonImage, choose
 from tools.flash.nvs_image import nvs_image, read_key
 from tools.flash.partition_table import Region, files_of
+from tools.flash.ports import has_control_lines
 from tools.flash.program import private_folder
 from tools.masters_file import append_master
 
@@ -58,7 +60,7 @@ class Job:
 
     images: Sequence[MicroPythonImage] = field(repr=False)
     applications: Mapping[str, Mapping[str, bytes]] = field(repr=False)  # by architecture
-    configure: Callable[[NodeId], Mapping[str, Any]] = field(repr=False)  # node id -> config.json
+    configure: Callable[[NodeId, str], Mapping[str, Any]] = field(repr=False)  # node id, chip -> config.json
     profile: str
     vault: X25519PublicKey | None  # None only for a dry run
     masters: Path
@@ -79,7 +81,7 @@ class Job:
 
 
 class Event(NamedTuple):
-    """Something to show. `kind`: identified, plan, step, retry, resumed, already, tested, label, done, failed."""
+    """Something to show. `kind`: identified, plan, step, retry, resumed, already, press, tested, label, done, failed."""
 
     port: str
     kind: str
@@ -181,9 +183,12 @@ class _Run:
 
     def _plan(self, board: Identity) -> _Plan:
         job = self.job
-        config = job.configure(NodeId(bytes.fromhex(board.mac)))
+        config = job.configure(NodeId(bytes.fromhex(board.mac)), board.chip.name)
         content = json.dumps(config, indent=1, ensure_ascii=False).encode() + b"\n"
         files = {**job.applications[board.chip.architecture], "config.json": content}
+        for needed_file in (f"boards/{config['board']}", f"apps/{config['app']}"):
+            if not {f"{needed_file}.py", f"{needed_file}.mpy"} & files.keys():
+                raise FlashFault("old_program", file=f"{needed_file}.py", chip=board.chip.title)
         needed = room_for(files)
         image = choose(list(job.images), board.chip, board.flash_bytes, needed, job.layout)
         if image is None:
@@ -198,6 +203,13 @@ class _Run:
                     "flash_small", flash_mb=f"{flash_mb:g}", room_kb=max(rooms) // 1024, needed_kb=needed // 1024
                 )
             raise FlashFault("no_image", chip=board.chip.title, flash_mb=f"{flash_mb:g}")
+        if image.is_too_old:
+            raise FlashFault("old_image", version=image.version, needed=".".join(map(str, VERSION_MIN)))
+        match obstacle(config, image.version):
+            case "pins":
+                raise FlashFault("few_pins", chip=board.chip.title, profile=job.profile)
+            case "wake":
+                raise FlashFault("no_pin_wake", chip=board.chip.title, profile=job.profile, version=image.version)
         region = files_of(image.table, board.flash_bytes)
         assert region is not None, "choose looked"
         return _Plan(image, region, files, config)
@@ -209,14 +221,17 @@ class _Run:
             journal.add("again", job.now_ms())
             standing = Standing(False, "", "", ())
         if standing.is_done:
+            # Erased or written by another tool since, it would be taken for a node that works.
+            if standing.check and await self._key_on(board, plan) != standing.check:
+                raise FlashFault("key_gone", mac=board.mac)
             await self.line.reset(board)
-            self.tell("already", mac=board.mac, journal=str(journal.path))
+            self.tell("already", mac=board.mac, profile=standing.profile, journal=str(journal.path))
             return Outcome(self.port, board.mac, "already")
         if standing.is_interrupted:
             self.tell("resumed", mac=board.mac, after=standing.steps[-1])
         journal.add("begin", job.now_ms(), port=self.port, chip=board.chip.name, profile=job.profile)
         master = await self._master_on(board, plan, standing)
-        if job.erases and not standing.is_interrupted:
+        if job.erases and "erased" not in standing.steps:
             self._begin("erase")
             await self.line.erase(board, self._retrying)
             journal.add("erased", job.now_ms())
@@ -251,11 +266,20 @@ class _Run:
         """The master that an interrupted run has sealed, if it is on the board."""
         if not standing.check or standing.profile != self.job.profile:
             return None
+        master = await self._read_master(board, plan)
+        return master if master is not None and check_of(master) == standing.check else None
+
+    async def _key_on(self, board: Identity, plan: _Plan) -> str:
+        """The check of the master that the board holds, or ""."""
+        master = await self._read_master(board, plan)
+        return "" if master is None else check_of(master)
+
+    async def _read_master(self, board: Identity, plan: _Plan) -> bytes | None:
         nvs, path = plan.image.nvs, self.folder / "nvs-read.bin"
         await self.line.read(board, nvs.offset, nvs.size, path, lambda _: None, self._retrying)
         master = read_key(path.read_bytes())
         path.unlink()
-        return master if master is not None and check_of(master) == standing.check else None
+        return master
 
     def _firmware(self, image: MicroPythonImage) -> list[Part]:
         parts = []
@@ -283,9 +307,14 @@ class _Run:
 
     async def _test(self, board: Identity, plan: _Plan, check: str, journal: BoardJournal) -> None:
         self._begin("test")
-        said = await self_test.ask(
-            self.port, self.folder, plan.config, lambda: self.line.reset(board), has_radio=self.job.has_radio
-        )
+        if not has_control_lines(self.port):
+            self.tell("press", button="reset")
+
+        async def reset() -> None:
+            if has_control_lines(self.port):
+                await self.line.reset(board)
+
+        said = await self_test.ask(self.port, self.folder, plan.config, reset, has_radio=self.job.has_radio)
         sensors = self_test.sensors_of(plan.config["settings"])
         found = self_test.judge(said, board.mac, check, self.job.profile, sensors)
         if self.job.needs_sensor and (found["missing"] or found["unknown"]):

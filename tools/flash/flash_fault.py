@@ -35,6 +35,9 @@ KINDS: dict[str, Kind] = {
     "port_missing": Kind(
         NO_PORT, False, "The port {port} does not exist.", "Look at the cable, and at the name: ls /dev/serial/by-id."
     ),
+    "port_other": Kind(
+        NO_PORT, False, "{port} is no serial port.", "Look at the name: `startcity flash doctor` lists boards' ports."
+    ),
     "port_denied": Kind(
         NOT_OPENED,
         False,
@@ -100,6 +103,36 @@ KINDS: dict[str, Kind] = {
         False,
         "The flash of {flash_mb} MB leaves {room_kb} kB for files; {needed_kb} kB are needed.",
         "Take a board with more flash, or an image with one program slot.",
+    ),
+    "old_image": Kind(
+        WRONG_CHIP,
+        False,
+        "The image is MicroPython {version}: the node's program needs {needed} or newer.",
+        "Download a newer one from micropython.org/download.",
+    ),
+    "old_program": Kind(
+        WRONG_CHIP,
+        False,
+        "The node's program that was given has no {file}, which this profile needs on an {chip}.",
+        "Make the bundle anew, or give another --application.",
+    ),
+    "key_gone": Kind(
+        WRONG_CHIP,
+        False,
+        "The board {mac} was flashed before, and the key that it got is not on it any more.",
+        "With --again it becomes a new node with a new key; the vault then needs --replace.",
+    ),
+    "few_pins": Kind(
+        WRONG_CHIP,
+        False,
+        "An {chip} has too few pins for the profile {profile}.",
+        "Take a board with an ESP32 or ESP32-S3.",
+    ),
+    "no_pin_wake": Kind(
+        WRONG_CHIP,
+        False,
+        "With MicroPython {version} no pin wakes an {chip}: a node of the profile {profile} would lose what it counts asleep.",
+        "Take an image of MicroPython 1.27 or newer, or a board with an ESP32 or ESP32-S3.",
     ),
     "protected": Kind(
         WRONG_CHIP,

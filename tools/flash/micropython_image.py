@@ -24,6 +24,7 @@ from tools.flash.partition_table import (
 )
 
 IMAGE_BYTES_MAX = 16 << 20
+VERSION_MIN = (1, 26)  # of which the firmware is tried
 _HEADER_MAGIC = 0xE9
 _CHIP_AT = 12
 _VERSION = re.compile(rb"v?(1\.\d{2}\.\d{1,2}(?:-preview(?:\.\d+)?)?)(?: on |-\d+-g|\0)")
@@ -42,6 +43,11 @@ class MicroPythonImage(NamedTuple):
     @property
     def slots(self) -> int:
         return slots_of(self.table)
+
+    @property
+    def is_too_old(self) -> bool:
+        """Of a version that is known, and with which the firmware does not work."""
+        return bool(self.version) and tuple(map(int, self.version.split(".")[:2])) < VERSION_MIN
 
     @property
     def nvs(self) -> Partition:

@@ -31,8 +31,18 @@ def is_url(port: str) -> bool:
     return _URL.match(port) is not None
 
 
+def has_control_lines(port: str) -> bool:
+    """Whether DTR and RTS reach the board: over a plain TCP connection they do not, and a person presses the buttons."""
+    return not port.startswith("socket://")
+
+
 def is_allowed_url(port: str) -> bool:
     return _ALLOWED_URL.match(port) is not None
+
+
+def absolute(port: str) -> str:
+    """The same for who works in another folder. A link stays one: it outlives the device."""
+    return port if is_url(port) else str(Path(port).absolute())
 
 
 def find_ports(dev: Path = Path("/dev"), sys_tty: Path = Path("/sys/class/tty")) -> list[Port]:

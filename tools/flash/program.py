@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +25,8 @@ from typing import NamedTuple
 
 OUTPUT_BYTES_MAX = 1 << 20
 _CHUNK_BYTES = 1 << 14
+_PREFIX = "startcity-flash-"
+_YOUNG_S = 60
 _MEMORY_BYTES_MIN = 512 << 20  # a board with 16 MB of flash takes 32 of them, and many work at once
 
 
@@ -34,12 +39,41 @@ class Ended(NamedTuple):
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder of mode 0700 that is gone afterwards; in memory where the system offers that."""
+    """A folder of mode 0700 that is gone afterwards; in memory where the system offers that.
+
+    What a run has left that was killed, or lost its power, may hold a key: it is cleared away first.
+    """
     memory = os.environ.get("XDG_RUNTIME_DIR", "")
     has_room = bool(memory) and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= _MEMORY_BYTES_MIN
-    where = memory if has_room else None
-    with tempfile.TemporaryDirectory(prefix="startcity-flash-", dir=where) as name:
-        yield Path(name)
+    where = Path(memory) if has_room else Path(tempfile.gettempdir())
+    _clear_away(where)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=where) as name:
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            yield Path(name)
+        finally:
+            os.close(descriptor)
+
+
+def _clear_away(where: Path) -> None:
+    """Folders of this user that no run holds any more. One that was only just made may not be locked yet."""
+    for folder in where.glob(f"{_PREFIX}*"):
+        try:
+            about = folder.lstat()
+            is_old = time.time() - about.st_mtime > _YOUNG_S
+            if about.st_uid != os.geteuid() or not stat.S_ISDIR(about.st_mode) or not is_old:
+                continue
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # a run is using it
+        finally:
+            os.close(descriptor)
 
 
 async def run_module(
@@ -58,7 +92,8 @@ async def run_module(
         folder: where it runs, so that no configuration file of the user's is found.
         on_line: hears each line as it comes; what it raises ends the process and comes out here.
     """
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ESPTOOL")}
+    # Settings of the user's own would change what it does; ours may hold passwords, which are none of its business.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("ESPTOOL", "STARTCITY_"))}
     # click and rich fold lines to the terminal's width; ours are to be whole.
     env.update(PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8", NO_COLOR="1", COLUMNS="400", TERM="dumb")
     process = await asyncio.create_subprocess_exec(

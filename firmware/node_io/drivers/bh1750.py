@@ -71,3 +71,6 @@ class Bh1750:
         elif count < _DIM_COUNTS:
             light_clx = await self._measure(sleep_ms, _MTREG_MAX, True)
         return (light_clx,)
+
+
+Driver = Bh1750

@@ -141,3 +141,6 @@ class Bme280:
             raise OSError(_EBUSY)
         self._i2c.readfrom_mem_into(self._address, _DATA, self._data)
         return decode(self._trim, self._data)
+
+
+Driver = Bme280

@@ -80,3 +80,6 @@ class Sht3x:
         await sleep_ms(_MEASURE_MS)
         self._i2c.readfrom_into(self._address, self._answer)
         return decode(self._answer)
+
+
+Driver = Sht3x

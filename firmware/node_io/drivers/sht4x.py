@@ -58,3 +58,6 @@ class Sht4x:
         await sleep_ms(_MEASURE_MS)
         self._i2c.readfrom_into(self._address, self._answer)
         return decode(self._answer)
+
+
+Driver = Sht4x

@@ -98,3 +98,6 @@ class Veml7700:
                 break
         self._configure(_SHUT_DOWN)
         return (light_clx,)
+
+
+Driver = Veml7700

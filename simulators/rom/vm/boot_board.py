@@ -145,6 +145,8 @@ state = settings["state"]
 hardware = settings["hardware"]
 vfs = flash_region.FlashRegion(settings["flash"], *settings["vfs"]) if settings["vfs"] else None
 profile = settings["profile"] or (_profile(vfs) if vfs else "")
+machine.become(settings["chip"])
+esp32.become(settings["chip"])
 chips = boot_node.power_on(state, hardware, settings["mac"], profile)
 machine.simulated_chips = chips
 machine.simulated_flash = power.flash = vfs

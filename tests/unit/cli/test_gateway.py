@@ -82,6 +82,25 @@ def test_a_second_init_keeps_key_and_edited_configuration(gateway: Path) -> None
     assert output.count("(kept)") == 3
 
 
+def test_init_tells_programs_the_same(gateway: Path, tmp_path: Path) -> None:
+    """One object with paths, the fingerprint, what is new and what is missing; no key is in it."""
+    public = tmp_path / "vault" / "vault.pub"
+    succeed("vault", "init", tmp_path / "vault")
+    words = ("gateway", "init", "--id", "piacenza-01", "--config", gateway, "--vault-key", public, "--json")
+    found = json.loads(succeed(*words).splitlines()[-1])
+    text = succeed("gateway", "init", "--id", "piacenza-01", "--config", gateway)
+    assert (found["v"], found["gateway"], found["is_new_key"], found["is_new_configuration"]) == (
+        1,
+        "piacenza-01",
+        False,
+        False,
+    )
+    for name in ("key", "public_key", "commissioning_public", "fingerprint", "storage_key", "configuration", "data"):
+        assert found[name] in text
+    assert found["missing"] == [str(gateway.with_name("collector.pub.pem"))] and found["vault"]["fingerprint"]
+    assert gateway.with_name("gateway.pem").read_text().splitlines()[1] not in json.dumps(found)
+
+
 def test_the_private_key_is_not_shown(gateway: Path) -> None:
     """Neither the first nor the second run prints the key."""
     body = gateway.with_name("gateway.pem").read_text().splitlines()[1]

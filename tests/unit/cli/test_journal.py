@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
+from collector.verify import verify
 from gateway_agent.config import load_config
 from gateway_agent.journal import JournalLimits, ReceiptVerdict
 from gateway_agent.journal.segment import scan
-from gateway_agent.model import AdmittedFrame, Field, FrameRow, GatewayId, Kind, Lane, Pack, Receipt
+from gateway_agent.model import AdmittedFrame, Field, FrameRow, GatewayId, Kind, Lane, LaneHead, Pack, Receipt
+from gateway_agent.operate.key_files import KeyFiles
 from gateway_agent.wire import cbor
 from gateway_agent.wire.batch import link_of
-from gateway_agent.wire.signer import Signer, load_signer
+from gateway_agent.wire.signer import Signer, load_public, load_signer
 from tests.support.command_line import refuse, startcity, succeed
 from tests.support.signed_journal import SignedJournal
 from tests.support.signing_gateway import START_MS, kid, test_only_signer
@@ -124,6 +126,16 @@ def _removed(gateway: Path) -> tuple[str, int]:
     return first.name, first.stat().st_size
 
 
+def _all_but_a_header(gateway: Path) -> tuple[str, int]:
+    """The files before the last are gone, and of the last one only the header is whole: it says how far they went."""
+    *gone, last = segments(gateway)
+    for path in gone:
+        path.unlink()
+    data = last.read_bytes()
+    last.write_bytes(data[: data.index(b"SCe1", 1)])
+    return last.name, 0
+
+
 def _flipped(gateway: Path) -> tuple[str, int]:
     path = segments(gateway)[1]
     data = path.read_bytes()
@@ -157,6 +169,7 @@ def _older_copy(gateway: Path) -> tuple[str, int]:
         (_zeros, ["unreadable_segment", "missing"]),
         (_torn, ["torn_tail"]),
         (_removed, ["missing"]),
+        (_all_but_a_header, ["missing"]),
         (_flipped, ["damaged", "missing"]),
         (_snapshot, ["snapshot"]),
         (_receipts, ["receipts"]),
@@ -389,6 +402,58 @@ def test_check_and_verify_after_a_change_of_the_key(gateway: Path, filled: Signe
     assert "give the FIRST public key of this gateway (gateway.first.pub.pem)" in refuse(
         "verify", folder, "--key", later, code=1
     )
+
+
+def _heads(journal: SignedJournal, further: int = 0) -> tuple[LaneHead, ...]:
+    heads = {lane: journal.batches[lane][-1] for lane in Lane}
+    return tuple(
+        LaneHead(lane, last.instance, last.number + further, link_of(last.batch)) for lane, last in heads.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("signs_on", "further", "is_new_instance", "kinds"),
+    [
+        (["new"], 0, False, []),
+        (["old"], 0, False, ["retired_key"]),
+        (["new"], 3, False, ["early_key"]),
+        (["old", "new"], 3, False, ["early_key"]),
+        (["old"], 0, True, []),  # older than the change, or made up since: who only reads cannot know
+        (["old", "new"], 0, True, ["retired_key"]),
+    ],
+)
+def test_check_judges_the_turn_of_each_key_as_verify_does(
+    gateway: Path, filled: SignedJournal, signs_on: list[str], further: int, is_new_instance: bool, kinds: list[str]
+) -> None:
+    """Batches by a key after its end, or before its turn, have good signatures and are problems: of `check` with either key, and of
+    `verify`; an instance that the change does not name is noted by both."""
+    directory, old = journal_of(gateway), filled.signer
+    files = KeyFiles(gateway.with_name("gateway.pem"), directory)
+    new, _ = files.rotate(filled.gateway_id, filled.clock(), _heads(filled, further), old)
+    for place, word in enumerate(signs_on):
+        journal = SignedJournal(directory, filled.gateway_id, {"old": old, "new": new}[word], LIMITS)
+        journal.next_number = 100 * (place + 1)
+        if is_new_instance and not place:
+            journal.journal.new_instance(Lane.RECORD)
+        journal.append(Lane.RECORD, 1)
+        journal.close()
+    (gateway.with_name("new.pub.pem")).write_bytes(new.public_pem())
+    first = gateway.with_name("gateway.first.pub.pem")
+    for key in (first, gateway.with_name("new.pub.pem")):
+        result = startcity("journal", "check", directory, "--key", key, "--json")
+        account = json.loads(result.output)
+        assert (result.exit_code, [problem["kind"] for problem in account["problems"]]) == (bool(kinds), kinds)
+        assert account["signatures"]["good"] == sum(map(len, filled.batches.values())) + len(signs_on) - len(kinds)
+        unnamed = [item["unnamed_key"] for item in account["lanes"]["record"]["instances"]]
+        assert unnamed == [False, True][: 1 + is_new_instance]
+    public = load_public(first)
+    report = verify(directory, {old.key_id: public}, owners={old.key_id: filled.gateway_id})
+    assert [problem.kind for problem in report.problems] == [word.title().replace("_", "") for word in kinds]
+    assert ("retired_key" in [note.kind for note in report.notes]) == is_new_instance
+    words = {"retired_key": "signed by a key that had been changed", "early_key": "signed by a later key"}
+    text = startcity("journal", "check", directory, "--key", first).output
+    assert [word for word in words.values() if word in text] == [words[kind] for kind in kinds]
+    assert ("by a key that was changed without naming it" in text) == is_new_instance
 
 
 @pytest.fixture(autouse=True)

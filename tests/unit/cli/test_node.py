@@ -60,6 +60,15 @@ def test_a_node_gets_its_files_and_the_gateway_its_root(tmp_path: Path, gateway:
         assert secret not in output
 
 
+def test_the_chip_chooses_the_boards_file(tmp_path: Path, vault: Path) -> None:
+    """`--chip` puts that chip's board into config.json; a profile that needs more pins than it has makes nothing."""
+    ends = ("--vault", vault, "--mqtt-host", "gw.example.org", "--open-network", "--chip", "esp32c3")
+    succeed(*add(tmp_path / "n", *ends))
+    assert json.loads((tmp_path / "n" / "config.json").read_text())["board"] == "esp32c3_generic"
+    assert "too few pins" in refuse(*add(tmp_path / "d", *ends, "--profile", "dae-cabinet", node="aabbccddee02"))
+    assert not (tmp_path / "d").exists()
+
+
 def test_the_password_is_no_option_and_in_no_help(tmp_path: Path) -> None:
     """Command lines are public (`ps`): no option takes a password itself."""
     options = [word for word in succeed("node", "add", "--help").split() if word.startswith("--")]
@@ -122,12 +131,13 @@ def test_the_vault_s_key_is_used_for_a_node_that_it_has(tmp_path: Path, vault: P
 
 
 def test_a_gateway_takes_the_roots_of_a_vault_elsewhere(tmp_path: Path, gateway: Path, vault: Path) -> None:
-    """`vault roots` and `node import` register the same root as `node add` would, for any generation."""
+    """`vault commission` and `node import` register the same root as `node add` would, for any generation."""
     succeed(
         *add(tmp_path / "n", "--vault", vault, "--mqtt-host", "gw.example.org", "--open-network", "--name", "Stall 1")
     )
-    succeed("vault", "roots", "--vault", vault, "--generation", "1", "--out", tmp_path / "roots.json")
-    output = succeed("node", "import", tmp_path / "roots.json", "--config", gateway)
+    file, for_gateway = tmp_path / "nodes.cose", ("--gateway", gateway.with_name("commissioning.pub"))
+    succeed("vault", "commission", "--all", "--vault", vault, *for_gateway, "--generation", "1", "--out", file)
+    output = succeed("node", "import", file, "--config", gateway, "--vault-key", vault / "vault.pub", "--yes")
     root = derive_root((tmp_path / "n" / "key.bin").read_bytes(), 1)
     assert registered(gateway) == [NodeRecord(bytes.fromhex(NODE), "parking-qmc5883l", 1, root, "Stall 1", "")]
     assert root.hex() not in output
@@ -196,16 +206,15 @@ def test_a_broken_key_file_is_refused(tmp_path: Path, vault: Path) -> None:
     assert "has 5 bytes, a node's key has 16" in refuse(*words)
 
 
-def test_import_of_something_else_is_refused(tmp_path: Path, gateway: Path) -> None:
-    """Not a hand-over, one of another form, one that others may read: each is named and nothing is registered."""
-    file = tmp_path / "roots.json"
-    file.write_text('{"format": "startcity roots 1", "generation": 0, "nodes": [{"node": "zz"}]}')
-    file.chmod(0o600)
-    assert "is not a file of `startcity vault roots`" in refuse("node", "import", file, "--config", gateway)
-    file.write_text('{"format": "startcity roots 2", "generation": 0, "nodes": []}')
-    assert "'startcity roots 2'" in refuse("node", "import", file, "--config", gateway)
-    file.chmod(0o640)
-    assert "chmod 600" in refuse("node", "import", file, "--config", gateway)
+def test_import_of_something_else_is_refused(tmp_path: Path, gateway: Path, vault: Path) -> None:
+    """Keys in clear, nothing, or no file: each is named, nothing is registered, and no key is repeated."""
+    file, trust = tmp_path / "roots.json", ("--vault-key", vault / "vault.pub", "--yes")
+    node = f'{{"node": "{NODE}", "profile": "parking-qmc5883l", "root": "{"5a" * 16}"}}'
+    for content in (f'{{"format": "startcity roots 1", "generation": 0, "nodes": [{node}]}}', ""):
+        file.write_text(content)
+        said = refuse("node", "import", file, "--config", gateway, *trust, code=21)
+        assert "is no commissioning file" in said and "5a5a" not in said
+    assert "does not exist" in refuse("node", "import", tmp_path / "none", "--config", gateway)
     assert registered(gateway) == []
 
 

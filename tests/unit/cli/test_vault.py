@@ -35,7 +35,7 @@ def test_a_vault_is_private_and_its_masters_are_random(vault: Path) -> None:
     found = masters(vault)
     assert len(set(found.values())) == 4
     assert {len(master) for master in found.values()} == {32}
-    shown = output + repr(Vault.open(vault).nodes()) + repr(Vault.open(vault).roots(0))
+    shown = output + repr(Vault.open(vault).nodes())
     assert [master for master in found.values() if master in shown] == []
     roots = [derive_root(bytes.fromhex(master), 0).hex() for master in found.values()]
     assert [root for root in roots if root in shown] == []
@@ -73,30 +73,20 @@ def test_a_key_made_elsewhere_can_be_kept_and_not_swapped(vault: Path, tmp_path:
     assert masters(vault) == {"aabbccddee01": bytes(range(16)).hex()}
 
 
-def test_roots_are_those_of_the_generation_and_hold_no_master(vault: Path, tmp_path: Path) -> None:
-    """The hand-over is 0600, has the nodes asked for, and nothing that leads back to a master."""
-    for node in ("aabbccddee01", "aabbccddee02", "aabbccddee03"):
-        succeed("vault", "add", node, "--vault", vault, *ADD)
-    out = tmp_path / "roots.json"
-    succeed("vault", "roots", "aabbccddee03", "aabbccddee01", "--vault", vault, "--generation", "7", "--out", out)
-    assert mode_of(out) == "0600"
-    text, found = out.read_text(), masters(vault)
-    content = json.loads(text)
-    assert content["generation"] == 7
-    assert {entry["node"]: entry["root"] for entry in content["nodes"]} == {
-        node: derive_root(bytes.fromhex(found[node]), 7).hex() for node in ("aabbccddee01", "aabbccddee03")
-    }
-    assert [master for master in found.values() if master in text] == []
-    assert "exists already" in refuse("vault", "roots", "--vault", vault, "--out", out)
+def test_the_vault_gives_no_root_in_clear(vault: Path) -> None:
+    """There is no command that writes or prints one: roots leave in a commissioning file, sealed for one gateway."""
+    succeed("vault", "add", "aabbccddee01", "--vault", vault, *ADD)
+    assert "No such command" in refuse("vault", "roots", "--vault", vault)
+    assert not any(name.startswith("root") for name in vars(Vault))
 
 
-def test_what_is_not_there_is_named(vault: Path, tmp_path: Path) -> None:
+def test_what_is_not_there_is_named(vault: Path, gateway: Path, tmp_path: Path) -> None:
     """No vault, no nodes, an unknown node."""
-    out = ("--out", tmp_path / "r.json")
-    assert "startcity vault init" in refuse("vault", "roots", "--vault", tmp_path / "none", *out)
-    assert "no nodes yet" in refuse("vault", "roots", "--vault", vault, *out)
-    assert "is not in the vault" in refuse("vault", "roots", "aabbccddee09", "--vault", vault, *out)
-    assert not (tmp_path / "r.json").exists()
+    to = ("--gateway", gateway.with_name("commissioning.pub"), "--out", tmp_path / "r.cose")
+    assert "startcity vault init" in refuse("vault", "commission", "--all", "--vault", tmp_path / "none", *to)
+    assert "no nodes yet" in refuse("vault", "commission", "--all", "--vault", vault, *to)
+    assert "is not in the vault" in refuse("vault", "commission", "aabbccddee09", "--vault", vault, *to)
+    assert not (tmp_path / "r.cose").exists()
 
 
 def test_a_vault_that_others_may_read_or_that_is_damaged_is_refused(vault: Path) -> None:

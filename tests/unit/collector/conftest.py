@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.archive import Archive
+from collector.archive_reading import ArchiveReader
+from collector.catch_up import CatchUp
 from collector.findings import Report
 from collector.inbox import Message
 from collector.intake import Intake, Outgoing
@@ -40,6 +42,8 @@ class City:
         self.archive = Archive(self.folder / "archive")
         self.store = Store(self.folder / "collector.sqlite", self.ranges)
         self.intake = Intake(self.store, self.archive, COLLECTOR, self.gateways, OVERDUE_MS)
+        for _ in CatchUp(self.store, ArchiveReader(self.folder / "archive"), self.intake, self.gateways).run(0):
+            pass
 
     def stop(self) -> None:
         self.archive.close()

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from collector.inbox import Message
-from collector.key_succession import KeySuccession
 from collector.verify import verify
 from gateway_agent.errors import WireError
 from gateway_agent.model import GatewayId, Lane, LaneHead
 from gateway_agent.wire.gap import GapReason
 from gateway_agent.wire.key_change import sign_key_change
+from gateway_agent.wire.key_succession import KeySuccession
 from gateway_agent.wire.signer import Signer
 from tests.support.signing_gateway import GATEWAY, SigningGateway, frame, test_only_signer
 from tests.unit.collector.conftest import City

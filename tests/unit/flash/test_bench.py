@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -26,7 +28,8 @@ from tools.flash.esptool_text import read_identity
 from tools.flash.flash_board import Event, Outcome
 from tools.flash.flash_fault import FlashFault
 from tools.flash.label_sheet import label_svg, label_terminal, label_text, save_label
-from tools.flash.ports import find_ports, is_allowed_url, is_url
+from tools.flash.ports import absolute, find_ports, is_allowed_url, is_url
+from tools.flash.program import private_folder, run_module
 from tools.flash.self_test import judge, program, read_report, sensors_of
 
 MASTER = bytes(range(16))  # TEST-ONLY
@@ -219,6 +222,15 @@ def image_in(folder: Path) -> Path:
     return path
 
 
+def test_a_port_in_this_folder_is_one_for_the_tools_in_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """esptool and mpremote run in a folder of their own: what they get is absolute, a link stays one, and a URL is left alone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tty").symlink_to("/dev/null")
+    here = str(tmp_path / "tty")
+    assert _ports(("tty", "./tty", "rfc2217://192.0.2.1:4000")) == [here, "rfc2217://192.0.2.1:4000"]
+    assert (_one("tty"), absolute("tty")) == (here, here)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
@@ -235,6 +247,14 @@ def test_what_is_wrong_is_said_before_any_board_is_touched(
     """With the documented exit code."""
     fixed = ("--dry-run", "--micropython", image_in(tmp_path), "--application", "firmware", "--journal", tmp_path / "j")
     assert says in " ".join(refuse("flash", *fixed, *words, code=code).split())
+
+
+@pytest.mark.parametrize("words", [["monitor"], ["erase", "--mac", "aabbccddee01"], ["backup", "x"]])
+def test_the_other_commands_take_no_other_urls_either(words: list[str], tmp_path: Path) -> None:
+    """A URL of pyserial that would open something else, or write a file, is refused."""
+    port = f"spy://{tmp_path}/tty?file={tmp_path}/heard"
+    assert "a port is a path" in refuse("flash", *words, "--port", port)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_fault_before_the_boards_is_an_event_too(tmp_path: Path) -> None:
@@ -310,6 +330,37 @@ def test_without_a_terminal_there_are_lines_and_with_json_events(capsys: pytest.
                 f"P: ESP32 v3.0, 4 MB of flash, MAC {MAC}",
                 "P: writing MicroPython",
             ]
+
+
+async def test_a_program_is_told_no_password_and_finds_no_settings_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this command knows from its environment is not in that of esptool, mpremote or the generator."""
+    monkeypatch.setenv("STARTCITY_WIFI_PASSWORD", "TEST-ONLY wifi password")
+    monkeypatch.setenv("ESPTOOL_BAUD", "9600")
+    (tmp_path / "tell.py").write_text("import os; print(dict(os.environ))", encoding="ascii")
+    ended = await run_module("tell", limit_s=30, silence_s=30, folder=tmp_path)
+    assert ended.exit_code == 0 and "COLUMNS" in ended.text
+    assert "TEST-ONLY" not in ended.text and "ESPTOOL" not in ended.text
+
+
+def test_what_a_killed_run_has_left_is_cleared_away_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that no process holds goes before the next run; one in use, one just made and somebody's own file stay."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, young, other = (tmp_path / name for name in ("startcity-flash-a", "startcity-flash-b", "startcity-flash-c"))
+    for folder in (left, young):
+        folder.mkdir(mode=0o700)
+        (folder / "nvs.bin").write_bytes(b"key")
+    other.write_bytes(b"a file")
+    with private_folder() as used:
+        for path in (left, other, used):
+            os.utime(path, (1, 1))
+        with private_folder() as second:
+            assert used.is_dir() and second.is_dir() and not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["startcity-flash-b", "startcity-flash-c"]
 
 
 def test_another_board_on_the_same_port_stops_the_program(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from gateway_agent.errors import ConfigError
 from gateway_agent.wire.signer import Signer
 from simulators.rom.stand_in import stand_in
-from tools.flash.bundle import make_bundle, open_bundle, show_bundle
+from tools.flash.bundle import make_bundle, names_in, open_bundle, show_bundle
 from tools.flash.download import fetch
 from tools.flash.flash_fault import FlashFault
 from tools.flash.micropython_image import read_image
@@ -44,6 +44,16 @@ def test_a_bundle_opens_with_its_makers_key_and_is_the_same_each_time(tmp_path: 
     assert opened.images[0].data == stand_in("esp32", app_bytes=0x1000)
     assert opened.manifest.sources == (("micropython/esp32-one-app.bin", "https://example.org/esp32.bin"),)
     assert show_bundle(tmp_path / "a.scb") == opened.manifest
+
+
+def test_short_names_are_carried_for_people_and_reach_no_board(tmp_path: Path, signer: Signer) -> None:
+    """The table is a part like the others, comes out as it went in, and is in no application; a bundle without one says nothing."""
+    make(tmp_path / "a.scb", signer)
+    assert names_in(tmp_path / "a.scb") == b""
+    images = [(read_image(stand_in("esp32", app_bytes=0x1000)), "")]
+    make_bundle(tmp_path / "b.scb", signer, "city", "0.1.0", images, {"xtensawin": FILES}, {}, b"runtime a7 _send\n")
+    assert names_in(tmp_path / "b.scb") == b"runtime a7 _send\n"
+    assert open_bundle(tmp_path / "b.scb", tmp_path / "maker.pub.pem").applications == {"xtensawin": FILES}
 
 
 def test_another_key_is_refused(tmp_path: Path, signer: Signer) -> None:

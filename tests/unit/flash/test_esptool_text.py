@@ -91,6 +91,11 @@ def test_an_identity_that_is_not_whole_is_a_named_fault(old: str, new: str, name
             "[Errno 2] could not open port P: [Errno 2] No such file or directory: 'P'\n",
             *("port_lost", 14, True),
         ),
+        (fatal("write failed: [Errno 32] Broken pipe"), "port_lost", 14, True),
+        (
+            fatal(NOT_OPENED % "Could not configure port: (25, 'Inappropriate ioctl for device')"),
+            *("port_other", 10, False),
+        ),
         (fatal("Something that nobody has seen."), "write_failed", 14, True),
         (fatal("MD5 of file does not match data in flash!"), "verify_failed", 15, True),
         ("/usr/bin/python3: No module named esptool\n", "no_tool", 2, False),

@@ -13,11 +13,12 @@ from typing import TypeVar
 
 import pytest
 
-from gateway_agent.errors import Unavailable
+from gateway_agent.errors import NoRoom, Unavailable
 from gateway_agent.journal import Journal, JournalLimits
 from gateway_agent.model import (
     AdmittedFrame,
     ClockReading,
+    Eviction,
     GatewayId,
     Kid,
     Lane,
@@ -204,7 +205,7 @@ class RefusingEviction:
     def __getattr__(self, name: str) -> object:
         return getattr(self._journal, name)
 
-    def evict(self, eviction: object) -> None:
+    def evict(self, eviction: Eviction) -> None:
         raise Unavailable("the disk fails")
 
 
@@ -223,6 +224,71 @@ async def test_a_disk_that_fails_in_between_loses_nothing(tmp_path: Path) -> Non
     assert field.committer.refusal == "the disk fails"
     assert stored == set(field.safe) and lost <= stored and not any(evicted.values())
     field.journal.close()
+
+
+class SlowToEvict(RefusingEviction):
+    """Its disk gets well after some hundred tries."""
+
+    tries = 0
+
+    def evict(self, eviction: Eviction) -> None:
+        self.tries += 1
+        if self.tries < 400:
+            raise Unavailable("the disk fails")
+        self._journal.evict(eviction)
+
+
+async def test_a_disk_that_refuses_an_eviction_for_hours_finds_it_written_down_once(tmp_path: Path) -> None:
+    """What is to be given up is named once, so the room that is kept for such records lasts; when the disk is well, it goes on."""
+    field = Field(tmp_path / "journal", 4)
+    store = field.committer._store = SlowToEvict(field.journal)  # type: ignore[assignment]
+    await asyncio.wait_for(filled(field, 100, lambda: [Lane.TREND] * 6), 60)
+    assert store.tries > 400 and not field.committer.refusal
+    table = NodeTable()
+    records = [
+        reading.value
+        for item in field.journal.read_after(Lane.ALARM, None, 0, 100_000, 1 << 30)
+        for reading in decode_body(open_batch(item.batch, SIGNER.public_key).opened_body(), table).own
+    ]
+    assert len(records) == len(set(records))
+    stored, lost, evicted = field.found()
+    assert stored | lost == set(field.safe) and not stored & lost and evicted[Lane.TREND]
+    field.journal.close()
+
+
+def test_a_segment_of_scattered_numbers_can_be_written_down_in_a_full_journal(tmp_path: Path) -> None:
+    """Nodes whose numbers alternate between the lanes make a range of nearly each frame: the record of one segment is longer than
+    64 KiB, and has room all the same."""
+    limits = JournalLimits(bytes_max=1_800_000, segment_bytes=220_000)
+    journal = Journal.open(tmp_path / "journal", GATEWAY, limits, sign_gap=sign)
+    sealer, source = Sealer(GATEWAY, SIGNER), random.Random(5)
+
+    def fill(lane: Lane, readings: int) -> None:
+        own = [OwnReading("filler", None, os.urandom(1_000)) for _ in range(readings)]
+        (batch,) = sealer.seal_own(journal.head(lane), journal.is_segment_start(lane), own, CLOCK)
+        ranges, number = [], 0
+        for _ in range(3_000 if lane is Lane.TREND else 0):
+            number += source.randrange(2, 200)
+            ranges.append((number, number))
+        kid = Kid(bytes((0xAA, 0, 0, 0, 0, batch.number)) + bytes(8))
+        journal.append([batch._replace(received=(Received(kid, 0, tuple(ranges)),) if ranges else ())])
+
+    for _ in range(22):
+        fill(Lane.TREND, 4)
+    for readings in (40, 1):  # to the brim
+        with pytest.raises(NoRoom):
+            while True:
+                fill(Lane.RECORD, readings)
+    eviction = journal.next_eviction()
+    assert eviction is not None and eviction.lane is Lane.TREND
+    records = loss_records(eviction.received, LossReason.EVICTED, None)
+    sealed = sealer.seal_own(journal.head(Lane.ALARM), journal.is_segment_start(Lane.ALARM), records, CLOCK)
+    assert 1 << 16 < sum(len(batch.batch) for batch in sealed) < limits.segment_bytes
+    journal.append(sealed, is_loss_record=True)
+    journal.evict(eviction)
+    fill(Lane.RECORD, 40)
+    assert journal.usage().bytes <= limits.bytes_max
+    journal.close()
 
 
 @pytest.mark.parametrize("count", [1, 64, 65, 200])

@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from collector.key_succession import KeySuccession
 from gateway_agent.errors import ConfigError, Unavailable
 from gateway_agent.model import ClockReading, GatewayId, Lane, LaneHead
 from gateway_agent.operate.key_files import KeyFiles
+from gateway_agent.wire.key_succession import KeySuccession
 from gateway_agent.wire.signer import Signer
 from tests.support.power_cut_files import PowerCutError, PowerCutFiles
 

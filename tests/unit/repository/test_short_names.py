@@ -7,7 +7,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from tools.short_names import shorten
+import pytest
+
+from tools.short_names import FOREIGN, FREE, flat, shorten
 
 FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
 
@@ -48,7 +50,8 @@ SOURCES = {"node_core/base.py": BASE, "node_core/derived.py": DERIVED, "node_cor
 def test_what_may_meet_on_one_object_differs_and_the_rest_repeats() -> None:
     """A class and its base in another module keep their names apart, and one that is looked into; the others' repeat."""
     short = {full: each for _, each, full in shorten(SOURCES)[1]}
-    assert set(short) == {"_held", "_own", "_add", "_alien", "_apart", "_ODD"}
+    private = {name for name in short if name[0] == "_"}
+    assert private == {"_held", "_own", "_add", "_alien", "_apart", "_ODD"}
     assert len({short[name] for name in ("_held", "_own", "_add", "_alien", "_ODD")}) == 5
     assert len({short[name] for name in ("_apart", "_own", "_add", "_alien", "_ODD")}) == 5
     assert short["_apart"] == short["_held"], "Stranger and Base never meet"
@@ -57,24 +60,97 @@ def test_what_may_meet_on_one_object_differs_and_the_rest_repeats() -> None:
 def test_constants_arguments_and_strings() -> None:
     """Constants vanish into the code, arguments repeat, and what a keyword or a string names stays."""
     derived = shorten(SOURCES)[0]["node_core/derived.py"]
+    one, two = FREE[:2]
     assert (
         "_COUNT = const(7)" in derived
         and "_MOST = const(5)" in derived
         and "_LATER_MS = const(_MOST * 1000)" in derived
     )
     assert "_ODD" not in derived and "= [_MOST, _COUNT]" in derived, "a list is no constant, but a private name"
-    assert "def __init__(self, _1, second=_MOST, *, third=0):" in derived
-    assert "= _1 + second" in derived and "lambda _2: (_2, second)" in derived
+    assert f"def __init__(self, {one}, second=_MOST, *, third=0):" in derived
+    assert f"= {one} + second" in derived and f"lambda {two}: ({two}, second)" in derived
     assert '"_kept"' in derived and "self._kept" in derived
 
 
-def test_the_firmware_keeps_its_lines_and_loses_no_name() -> None:
-    """Each file has as many lines, parses, and in no module do two names become one."""
+PROGRAM = """import machine
+
+from node_core import ranges
+from node_io import borrowed, nvs
+
+
+class Fault(ValueError):
+    pass
+
+
+class Node:
+    def __init__(self, pin):
+        self.frames = borrowed.call("node_io.store", "find_frames", self)
+        self.value = pin.value() + machine.frames_of(nvs.get("boots"))
+        raise Fault("frames") if self.frames else Fault("find_frames of %s" % self)
+"""
+STORE = """from node_io.drivers import chip
+
+
+def find_frames(node):
+    return node.frames + chip.take_sample()
+"""
+CHIP = """def take_sample():
+    return __import__("node_io.drivers." + "other", None, None, ("take_sample",))
+"""
+
+
+def test_public_names_and_modules() -> None:
+    """What only the firmware means has one short name everywhere, also where it is borrowed; what MicroPython, a string, a keyword or
+    another program may mean stays, and so do exceptions; and modules are found where they lie."""
+    sources = {"runtime.py": PROGRAM, "node_io/store.py": STORE, "node_io/drivers/chip.py": CHIP}
+    sources |= {
+        "node_io/drivers/other.py": CHIP,
+        "node_io/borrowed.py": "",
+        "node_io/nvs.py": "",
+        "node_core/ranges.py": "",
+    }
+    shortened, told = shorten(sources)
+    short = {full: each for _, each, full in told}
+    assert {name for name in short if name[0] != "_"} == {"Node", "find_frames"}
+    assert short["Node"] != short["find_frames"] and set(short.values()) <= set(FREE)
+    runtime = shortened["runtime.py"]
+    assert f'call("store", "{short["find_frames"]}", self)' in runtime and '"find_frames of %s"' in runtime
+    assert "import ranges\nimport borrowed; from node_io import nvs\n" in runtime
+    assert "class Fault(" in runtime and ".frames =" in runtime and "pin.value()" in runtime.replace(FREE[0], "pin")
+    assert f"import chip\n\n\ndef {short['find_frames']}(" in shortened["node_io/store.py"]
+    assert '__import__("" + "other", ' in shortened["node_io/drivers/chip.py"]
+    assert [flat(f"node_io/{name}.py") for name in ("store", "nvs")] == ["store.py", "node_io/nvs.py"]
+
+
+def test_no_name_of_micropython_is_taken_for_ours() -> None:
+    """The build shortens no name that the stubs of an ESP32's MicroPython (`firmware/check_types.sh` installs them) know."""
+    stubs = FIRMWARE.parent / ".venv-stubs" / "1.26"
+    if not stubs.is_dir():
+        pytest.skip("firmware/check_types.sh has not been run here: there are no stubs")
+    known: set[str] = set()
+    for path in stubs.rglob("*.pyi"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                known.add(node.name)
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                known.add(node.target.id)
+    _, told = shorten(_firmware())
+    assert known > {"value", "readfrom_mem_into", "sleep_ms"}
+    assert not {full for _, _, full in told if full[0] != "_"} & known - {"numbers"}
+    assert not set(FREE) & FOREIGN
+
+
+def _firmware() -> dict[str, str]:
     paths = sorted(
         path for folder in ("node_core", "node_io", "apps", "boards") for path in FIRMWARE.rglob(f"{folder}/**/*.py")
     )
     paths += [FIRMWARE / name for name in ("runtime.py", "duty_cycle.py", "version.py")]
-    sources = {str(path.relative_to(FIRMWARE)): path.read_text(encoding="utf-8") for path in paths}
+    return {str(path.relative_to(FIRMWARE)): path.read_text(encoding="utf-8") for path in paths}
+
+
+def test_the_firmware_keeps_its_lines_and_loses_no_name() -> None:
+    """Each file has as many lines, parses, and in no module do two names become one."""
+    sources = _firmware()
     shortened, told = shorten(sources)
     for path, source in sources.items():
         assert shortened[path].count("\n") == source.count("\n"), path

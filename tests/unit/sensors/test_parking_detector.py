@@ -59,10 +59,10 @@ def moved(field: Field, by: Field) -> Field:
 
 
 def test_a_boot_claims_nothing_and_then_guesses_with_little_confidence() -> None:
-    """Whether a car stands on it or not: unknown for two hours, then the likelier state; never confident about it."""
+    """Whether a car stands on it or not: unknown for twenty minutes, then the likelier state; never confident about it."""
     for field in (EMPTY, CARS[0]):
         stall = Stall()
-        assert stall.stay(field, 3600) == UNKNOWN and stall.detector.confidence_pct() == 0
+        assert stall.stay(field, 1100, 60) == UNKNOWN and stall.detector.confidence_pct() == 0
         assert stall.stay(field, 4 * 3600) == FREE and stall.detector.confidence_pct() < 75
 
 
@@ -125,6 +125,27 @@ def test_a_stream_is_judged_when_the_field_rests_and_within_ten_seconds() -> Non
         assert second < 4 or not stall.detector.is_still
     assert stall.stream(CARS[0], 10) == OCCUPIED and stall.detector.is_still
     assert stall.stream(EMPTY, 10) == FREE
+
+
+@pytest.mark.parametrize("step_s", [5, 10])
+def test_what_drives_past_between_two_near_samples_is_not_judged(step_s: int) -> None:
+    """Samples some seconds apart: one that the next does not confirm changes nothing, a vehicle that stays is seen at its second."""
+    stall = learnt()
+    stall.stay(EMPTY, 3600, step_s)
+    for car in CARS:
+        assert stall.stay(car, step_s, step_s) == FREE and not stall.detector.is_still
+        assert stall.stay(EMPTY, 20 * step_s, step_s) == FREE
+    assert stall.stay(CARS[0], 2 * step_s, step_s) == OCCUPIED
+    assert stall.stay(EMPTY, step_s, step_s) == OCCUPIED and stall.stay(EMPTY, step_s, step_s) == FREE
+
+
+def test_a_heartbeat_and_the_packets_of_a_change_are_judged_one_by_one() -> None:
+    """A device that says each change at once, some seconds after its heartbeat: nothing has to be confirmed."""
+    stall = learnt()
+    stall.stay(EMPTY, 8 * HEARTBEAT_S)
+    for car in CARS:
+        assert stall.stay(car, 10, 10) == OCCUPIED and stall.stay(car, 2 * HEARTBEAT_S) == OCCUPIED
+        assert stall.stay(EMPTY, 10, 10) == FREE and stall.stay(EMPTY, 2 * HEARTBEAT_S) == FREE
 
 
 def test_a_neighbour_s_car_changes_nothing() -> None:

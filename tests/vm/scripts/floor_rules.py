@@ -9,7 +9,7 @@ import random
 import sys
 
 import ram_flash
-from node_io import flash_store, queue_rare
+from node_io import flash_store, queue_rare, seldom
 from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start, told
 
 TEXT = "y" * 150
@@ -158,11 +158,11 @@ def what_was_said_to_be_unreported_does_not_grow(flash):
     life = Life(4)
     for i in range(24):  # as many ranges as the ledger keeps: one more joins the two nearest
         life.outbox.numbers.note_lost(10 * i, 10 * i, 0)
-    found = life.outbox.unreported()
+    found = seldom.unreported(life.outbox)
     life.outbox.numbers.note_lost(232, 232, 0)
     assert found[0][1][-1] == [230, 230], found
-    life.outbox.reported(found)
-    assert life.outbox.unreported()[0][1][-1] == [230, 232], "forgotten, though nobody was told"
+    seldom.reported(life.outbox, found)
+    assert seldom.unreported(life.outbox)[0][1][-1] == [230, 232], "forgotten, though nobody was told"
 
 
 def random_life(seed):
@@ -201,10 +201,10 @@ def random_life(seed):
             flash = life.restart(flash)
             now_s = 0
         elif what < 98:
-            found = life.outbox.unreported()
+            found = seldom.unreported(life.outbox)
             if found:
                 life.queue(RECORD, "lost", now_s)
-                life.outbox.reported(found)
+                seldom.reported(life.outbox, found)
         else:
             due = life.outbox.next_due(now_s)
             if due is not None and life.outbox.frame(due[0], due[1]) is not None:

@@ -159,3 +159,33 @@ def make_room_for_names():
     for index in range(1300):  # its tables end at 1260 and 2540 names
         hasattr(sys, "name_%d" % index)
     micropython.qstr_info()
+
+
+def _short_names():
+    """Full name -> short one, of modules and names that the build has shortened (beside the compiled files), but for the private ones."""
+    found = {}
+    for folder in sys.path:
+        try:
+            with open(folder + ".names.txt") as file:
+                for line in file:
+                    _, short, full = line.split()
+                    if full[0] != "_":
+                        found[full] = short
+        except OSError:
+            pass
+    return found
+
+
+_SHORT = _short_names()
+
+
+def known_as(name):
+    """The name that the firmware has for it, compiled or not."""
+    return _SHORT.get(name, name)
+
+
+def of(thing, *names):
+    """What `thing.first.second...` is."""
+    for name in names:
+        thing = getattr(thing, known_as(name))
+    return thing

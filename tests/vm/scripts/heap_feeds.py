@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """For heap_in_use.py: sensors that answer, some times faster than real time, where an application keeps what they have said."""
 
+from heap_board import known_as, of
+
 _PERIOD_US = 12_500
 _FIELDS_NT = ((21_000, -4_000, 38_000), (12_000, 3_000, 45_000), (18_000, -9_000, 41_000))
 place = 0
@@ -34,15 +36,16 @@ def read(self, sample):
 def feed(settings):
     chip = settings.get("chip")
     if chip in ("hx711", "ads1220"):
-        driver = __import__("node_io.drivers." + chip, None, None, (chip,))
-        converter = driver.Hx711 if chip == "hx711" else driver.Ads1220
-        converter.take = take
-        converter.start = converter.poll = lambda self: None
+        driver = __import__(known_as("node_io.drivers." + chip), None, None, (chip,))
+        converter = of(driver, chip[0].upper() + chip[1:])
+        setattr(converter, known_as("take"), take)
+        for name in ("start", "poll"):
+            setattr(converter, known_as(name), lambda self: None)
     elif "weakest_nt" in settings:
         import apps.parking
 
         settings["interval_ms"] = 20
         apps.parking._WITH_SELF_TEST = ()
-        driver = __import__("node_io.drivers." + chip, None, None, (chip,)).Driver
-        driver.read = read
-        driver.start = lambda self: None
+        driver = __import__(known_as("node_io.drivers." + chip), None, None, (chip,)).Driver
+        setattr(driver, known_as("read"), read)
+        setattr(driver, known_as("start"), lambda self: None)

@@ -4,7 +4,7 @@
 `heap_in_use.py FOLDER [all|names]`.
 
 FOLDER holds config.json and key.bin; a broker listens where the configuration says. The board's modules are those of heap_board.py,
-sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 64-bit interpreter and `modules NAME,NAME...`: once connected, or with `all`
+sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 64-bit interpreter, `modules NAME,NAME...` and `contents BYTES`: once connected, or with `all`
 
     connected   the application has measured for some seconds
     command     after `identify` and `sample`
@@ -23,11 +23,13 @@ import gc
 import json
 import os
 import sys
+from array import array
 
 import micropython
 
 import heap_board
 import heap_feeds
+from heap_board import known_as, of
 
 # On the board these are part of the image: loading them costs no heap.
 asyncio.Event, asyncio.Lock, asyncio.open_connection, asyncio.wait_for  # noqa: B018
@@ -51,17 +53,33 @@ import runtime
 nodes = []
 
 
-class Node(runtime.Node):
+class Node(of(runtime, "Node")):
     def __init__(self, *found):
         super().__init__(*found)
         nodes.append(self)
 
 
-runtime.Node = Node
+setattr(runtime, known_as("Node"), Node)
 
 
 def segments():
     return len(os.listdir("queue"))
+
+
+def contents(thing, seen):
+    """Bytes of the arrays and texts that an object holds: these are as large on 32 bits."""
+    if id(thing) in seen:
+        return 0
+    seen.append(id(thing))
+    if isinstance(thing, (bytes, bytearray, array)):
+        return len(bytes(thing))
+    if isinstance(thing, str):
+        return len(thing)
+    if isinstance(thing, dict):
+        return sum([contents(each, seen) for each in thing.values()])
+    if isinstance(thing, (list, tuple)):
+        return sum([contents(each, seen) for each in thing])
+    return contents(thing.__dict__, seen) if hasattr(thing, "__dict__") and not isinstance(thing, type) else 0
 
 
 async def look(state):
@@ -72,47 +90,51 @@ async def look(state):
         gc.collect()
         found.append(gc.mem_alloc() - base)
     print("heap", sorted(found)[2], state, segments())
-    board = "boards." + nodes[0].config["board"]  # an application may keep it, which sys.modules does not tell
-    loaded = [name for name in sys.modules if name not in before and name != board]
-    print("modules", ",".join(loaded + [board]))
+    print("modules", ",".join([name for name in sys.modules if name not in before]))
+    print("contents", contents(nodes[0], []))
     micropython.qstr_info()
 
 
 async def fill(node):
     """Report until the queue is full, and then so much that it has to give up its oldest twice."""
     rounds = 0
+    report = of(node, "report")
     while segments() < SEGMENTS_FULL or rounds < 16:
         rounds += segments() == SEGMENTS_FULL
         for _ in range(8):
-            node.report([(name, 1) for name in names])
+            report([(name, 1) for name in names])
         await asyncio.sleep_ms(0)
 
 
 async def watch():
     heap_feeds.feed(settings)
-    while not nodes or not nodes[0].mqtt.is_connected or nodes[0].app is None:
+    while not nodes or not of(nodes[0], "mqtt", "is_connected") or of(nodes[0], "app") is None:
         await asyncio.sleep_ms(20)
     node = nodes[0]
+
+    def call(module, function, *arguments):
+        of(runtime, "borrowed", "call")(known_as(module), known_as(function), *arguments)
+
     await asyncio.sleep_ms(2500)
     await look("connected")
     if not wants_all:
         sys.exit()
     for command in ([1, 1, None], [2, 3, None]):
-        runtime.borrowed.call("node_io.answer", "obey", node, "00", command, 0)
+        call("node_io.answer", "obey", node, "00", command, 0)
     await look("command")
     await fill(node)
     await look("full")
     heap_board.WLAN.is_in_reach = False
-    node.mqtt.writer.close()
+    of(node, "mqtt", "writer").close()
     await asyncio.sleep_ms(1000)
     await look("outage")
     heap_board.WLAN.is_in_reach = True
-    while not node.mqtt.is_connected:
+    while not of(node, "mqtt", "is_connected"):
         await asyncio.sleep_ms(20)
     await look("backlog")
-    node.report_lost()
-    runtime.borrowed.call("node_io.seldom", "diagnose", node, True)
-    runtime.borrowed.call("node_io.settled", "look", node, 61_000)
+    of(node, "report_lost")()
+    call("node_io.seldom", "diagnose", node, True)
+    call("node_io.settled", "look", node, 61_000)
     await look("settled")
     sys.exit()
 

@@ -7,7 +7,7 @@ import sys
 
 import ram_flash
 from node_core import numbers
-from node_io import number_store
+from node_io import number_store, seldom
 from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start
 
 TEXT = "y" * 150
@@ -53,7 +53,7 @@ def full_store_gives_up_trend_then_record_then_alarm(flash):
     assert len(os.listdir("queue")) <= 6
     # What was given up is in the ledger, and what is held is not.
     named = set()
-    for reason, pairs in outbox.unreported():
+    for reason, pairs in seldom.unreported(outbox):
         assert reason == numbers.LOST_FULL
         for first, last in pairs:
             named.update(range(first, last + 1))
@@ -133,7 +133,7 @@ def a_damaged_record_is_never_sent_and_is_named(flash):
     assert sorted(key[1] for key in found) == made[:3] + made[4:]
     damaged = [entry[1] for entry in listener.given_up if entry[2] == numbers.LOST_DAMAGED]
     assert damaged == [made[3]], damaged
-    assert (numbers.LOST_DAMAGED, [[made[3], made[3]]]) in outbox.unreported()
+    assert (numbers.LOST_DAMAGED, [[made[3], made[3]]]) in seldom.unreported(outbox)
 
 
 def damage_while_running_is_noticed_when_it_is_sent(flash):

@@ -95,6 +95,10 @@ class KeySuccession:
         """Whether the change of a retired key names this lane in this instance."""
         return named in self._changes and _last(self._changes[named][0], lane, instance) is not None
 
+    def is_unnamed(self, named: bytes, lane: int, instance: bytes) -> bool:
+        """Whether the key is retired, and its change does not name this lane in this instance."""
+        return named in self._changes and not self.names(named, lane, instance)
+
     def check(self, named: bytes, lane: int, instance: bytes, number: int, *, is_gap: bool = False) -> None:
         """Whether this key may have signed this number of this instance.
 
@@ -110,6 +114,31 @@ class KeySuccession:
             last = _last(self._changes[before][0], lane, instance)
             if last is not None and number <= last.number:
                 raise WireError("EarlyKey", f"key {named.hex()} begins behind number {last.number}, this is {number}")
+
+
+class KeysInTurn:
+    """The keys of one instance, for who reads its entries from a disk in their order: each in its turn."""
+
+    def __init__(self, lane: int, instance: bytes) -> None:
+        self._lane = lane
+        self._instance = instance
+        self._last: bytes | None = None  # the key of the last batch
+
+    def check(self, keys: KeySuccession, named: bytes, number: int, *, is_gap: bool = False) -> None:
+        """Whether it was this key's turn to sign this number.
+
+        Raises:
+            WireError: `RetiredKey`, `EarlyKey` as `KeySuccession.check`; `RetiredKey` also where the key changes within an
+                instance that no change names.
+        """
+        keys.check(named, self._lane, self._instance, number, is_gap=is_gap)
+        if is_gap:
+            return
+        before, self._last = self._last, named
+        if before is not None and before != named and not keys.names(before, self._lane, self._instance):
+            raise WireError(
+                "RetiredKey", f"number {number} has another key, and no change of a key names this instance"
+            )
 
 
 def _last(change: KeyChange, lane: int, instance: bytes) -> LaneHead | None:

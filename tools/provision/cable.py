@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""A node on a serial port: asked, changed and started by the pinned mpremote, as a process of its own.
+
+What holds a secret goes in a file of a private folder, never in an argument: arguments are for everybody to read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.flash.esptool import Line
+from tools.flash.flash_fault import FlashFault
+from tools.flash.ports import is_url
+from tools.flash.program import private_folder, run_module
+from tools.provision.board_program import (
+    BoardReport,
+    Heard,
+    Written,
+    hear,
+    look_program,
+    read_answer,
+    read_board,
+    read_written,
+    write_program,
+)
+from tools.secret_files import write_secret
+
+_GUARD = "tools.provision.dies_with_parent"
+_TRIES = 3
+_LIMIT_S, _URL_LIMIT_S = 30, 120
+_RETURN_S = 15  # a board with USB of its own leaves the bus at a reset
+_SETTLE_S = 1.0  # from the reset to MicroPython: what is typed before is lost, and mpremote types only once
+_SIGNS = (("No module named mpremote", "no_tool"), ("failed to access", "port_busy"))
+
+
+class _Over(Exception):
+    """Enough was heard."""
+
+
+async def look(port: str, generations: Collection[int]) -> BoardReport:
+    """Who the board is. Its program is stopped by that: `start` or `restart` must follow.
+
+    Raises:
+        FlashFault: port_missing, port_denied, port_busy, port_lost, no_tool, no_prompt.
+    """
+    return read_board(await _ask(port, look_program(generations)))
+
+
+async def write(port: str, changes: Mapping[str, Any]) -> Written:
+    """Change these entries of its configuration, or find them there. Raises: as `look`."""
+    return read_written(await _ask(port, write_program(changes)))
+
+
+async def start(port: str, limit_s: float, told: Callable[[Heard, str], None]) -> Heard | None:
+    """Reset the board and listen to its console until it is connected or has stopped.
+
+    `told` hears what it says on the way. None: the time ran out, or the port went with the reset, as of boards with USB of their own.
+
+    Raises: FlashFault: as `look`, but for no_prompt.
+    """
+    last: list[Heard] = []
+
+    def on_line(line: str) -> None:
+        found = hear(line)
+        if found is None:
+            return
+        told(*found)
+        if found[0] in (Heard.CONNECTED, Heard.STOPPED):
+            last.append(found[0])
+            raise _Over
+
+    with private_folder() as folder:
+        await _appear(port)
+        with contextlib.suppress(_Over):
+            words = ("resume", "exec", "import machine; machine.reset()")
+            said = await _mpremote(port, folder, *words, limit_s=limit_s, on_line=on_line)
+            _raise_sign(said, port)
+    return last[0] if last else None
+
+
+async def restart(port: str) -> None:
+    """Let a board that was asked begin its work again, whatever happened; one that does not hear begins after its next reset."""
+    with private_folder() as folder, contextlib.suppress(FlashFault, OSError):
+        await _mpremote(port, folder, "resume", "reset")
+
+
+async def _ask(port: str, program: str) -> dict[str, Any]:
+    """Run a program on the board, and what it answers. A board that sleeps is woken by a reset between two tries."""
+    if not is_url(port):
+        if not Path(port).exists():  # noqa: ASYNC240
+            raise FlashFault("port_missing", port=port)
+        if not os.access(port, os.R_OK | os.W_OK):
+            raise FlashFault("port_denied", port=port)
+    with private_folder() as folder:
+        script = folder / "program.py"
+        write_secret(script, program.encode())
+        for number in range(_TRIES):
+            if number:
+                with contextlib.suppress(FlashFault):
+                    await Line(port, folder).identify(resets=True)
+                await _appear(port)
+                await asyncio.sleep(_SETTLE_S)
+            said = await _mpremote(port, folder, "run", str(script))
+            answer = read_answer(said)
+            if answer is not None:
+                return answer
+            _raise_sign(said, port)
+    raise FlashFault("no_prompt")
+
+
+async def _mpremote(
+    port: str, folder: Path, *words: str, limit_s: float = 0, on_line: Callable[[str], None] | None = None
+) -> str:
+    limit_s = limit_s or (_URL_LIMIT_S if is_url(port) else _LIMIT_S)
+    command = (str(os.getpid()), "mpremote", "connect", port, *words)
+    ended = await run_module(_GUARD, *command, limit_s=limit_s, silence_s=limit_s, folder=folder, on_line=on_line)
+    return ended.text
+
+
+def _raise_sign(said: str, port: str) -> None:
+    for sign, name in _SIGNS:
+        if sign in said:
+            raise FlashFault(name, tool="mpremote", port=port)
+
+
+async def _appear(port: str) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _RETURN_S
+    while not is_url(port) and not Path(port).exists():  # noqa: ASYNC240
+        if loop.time() >= until:
+            raise FlashFault("port_lost", port=port)
+        await asyncio.sleep(0.1)
