@@ -32,7 +32,6 @@ _LOST_PAUSE_MS = const(60_000)
 _COLLECT_MS = const(30_000)
 _SETTLE_MS = const(60_000)
 _CALL_MS = const(10_000)
-_STAY_MS = const(10_000)
 _MISTAKES_MAX = const(5)
 
 
@@ -60,9 +59,9 @@ class Node:
     _measurements: dict
     _diagnostics_ms: int
     _down_keys: list
-    _heard_ms: int
     _broken: dict
     _reported_faults: str
+    _has_news: bool
     _starts: dict
     _proof_again_ms: int
     _mistakes: int
@@ -109,11 +108,7 @@ class Node:
 
     def use_root(self, root: bytes, generation: int) -> None:
         """Move to another key generation, which is stored already. Frames that wait keep the key of their day."""
-        self.generation = generation
-        self._root = root
-        self._down_keys = []
-        self.outbox.use_root(root)
-        say("key", "generation %d" % generation)
+        borrowed.call("node_io.seldom", "use_root", self, root, generation)
 
     def restart(self, why: str) -> None:
         """Start again, now. What waits in memory is brought to flash first."""
@@ -161,9 +156,10 @@ class Node:
         self._wake.set()
 
     def fault(self, part: str, reason: str) -> None:
-        """Note what is broken, or mended where `reason` is empty. Reported by `_keep_house`."""
+        """Note what is broken, or mended where `reason` is empty. `_keep_house` has it reported."""
         if self._broken.get(part, "") != reason:
             say("fault", "%s: %s" % (part, reason or "mended"))
+            self._has_news = True
             if reason:
                 self._broken[part] = reason
             else:
@@ -175,7 +171,7 @@ class Node:
             started_ms = self.clock.now_ms()
             try:
                 kind = __import__("apps." + self.config["app"], None, None, ("App",)).App
-                self._share_names()
+                borrowed.call("node_io.seldom", "share_names", self)
                 self.app = app = kind(borrowed.Board(self.config["board"]), self._settings, self.clock)
                 self.fault("app", "")
                 await app.run(self.report, self.fault)
@@ -186,12 +182,6 @@ class Node:
             self.app = None
             failures = failures + 1 if self.clock.now_ms() - started_ms < _SETTLED_MS else 0
             await self.clock.sleep_ms(wait_ms(failures, 10_000, 300_000, random.getrandbits(16)))
-
-    def _share_names(self) -> None:
-        """Let settings and measurements use the names that the application's code has brought, where it has: one copy is enough."""
-        for names in (self._settings, self._measurements):
-            for name in list(names):
-                names[name.encode().decode()] = names.pop(name)
 
     # Frames out
 
@@ -242,10 +232,8 @@ class Node:
                     self.outbox.hurry(token[0], token[1], now_ms // 1000)
                     continue
                 self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), 1)
-                except asyncio.TimeoutError:
-                    pass  # a frame may have become due again
+                # For a new frame, an answer, or the next second, in which one may have become due again.
+                await self._wake.wait()
                 continue
             waiting, i = due
             frame = self.outbox.frame(waiting, i)
@@ -260,9 +248,7 @@ class Node:
     # Answers
 
     def _hear(self, payload: bytes) -> None:
-        """What hears is borrowed; it stays while answers follow each other closely."""
-        before_ms, self._heard_ms = self._heard_ms, self.clock.now_ms()
-        borrowed.call("node_io.answer", "hear", self, payload, stays=self._heard_ms - before_ms < _STAY_MS)
+        borrowed.call("node_io.answer", "hear", self, payload)
 
     def report_result(self, gateway_id: str, command_id: int, result: int) -> None:
         """What became of a command (docs/wire.md section 4)."""
@@ -299,12 +285,15 @@ class Node:
         while True:
             now_ms = self.clock.now_ms()
             self.outbox.tidy(now_ms // 1000)
+            self._wake.set()
             if settle_ms is not None and now_ms >= settle_ms:
                 settle_ms = borrowed.call("node_io.settled", "look", self, now_ms)
             if safe_until_ms is not None and now_ms >= safe_until_ms:
                 borrowed.call("node_io.settled", "end_safe_mode", self)
-            if now_ms - faulted_ms >= _FAULT_PAUSE_MS and self._report_faults():
-                faulted_ms = now_ms
+            if now_ms - faulted_ms >= _FAULT_PAUSE_MS and self._has_news:
+                self._has_news = False
+                if borrowed.call("node_io.seldom", "report_faults", self):
+                    faulted_ms = now_ms
             if self.mqtt.is_connected and now_ms - lost_ms >= _LOST_PAUSE_MS and any(self.outbox.numbers.lost):
                 lost_ms = now_ms
                 self.report_lost()
@@ -314,8 +303,6 @@ class Node:
             if now_ms - collected_ms >= _COLLECT_MS:
                 collected_ms = now_ms
                 gc.collect()
-            if now_ms - self._heard_ms >= _STAY_MS:
-                borrowed.sweep()
             if slept != self.clock.slept_count:
                 slept = self.clock.slept_count
                 self.watchdog.progress("app", now_ms)
@@ -327,14 +314,6 @@ class Node:
                     say("watchdog", "%s makes no progress: the board will start again" % stuck)
                 borrowed.call("node_io.crash_report", "keep", text)  # before the watchdog bites
             await asyncio.sleep_ms(_TICK_MS)
-
-    def _report_faults(self) -> bool:
-        text = "; ".join(["%s: %s" % pair for pair in sorted(self._broken.items())])[:120]
-        if text == self._reported_faults:
-            return False
-        self._reported_faults = text
-        self.report([("fault", text)])
-        return True
 
 
 def _raise(_loop, context: dict) -> None:

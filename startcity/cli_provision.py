@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,26 +32,28 @@ from startcity.gateway_option import gateway_config_option
 from startcity.journal_tail import JournalTail, Stored
 from startcity.node_command import parse_setting
 from startcity.node_import import read_file, register, trust_vault
-from startcity.provision_cable import Cable, Network, check_board, check_options
+from startcity.provision_cable import Cable, Network, check_board, check_generation, check_options
 from startcity.provision_gateway import GatewaySide, Proof
-from startcity.provision_voice import Voice, step_words
+from startcity.provision_voice import Voice, Waits, step_words, waiting_words
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import language, say
 from tools.advice import NamedAdvice
 from tools.node_id import parse_node_id
-from tools.provision.board_program import BoardReport
-from tools.provision.checks import is_measured, last_before, passing, wait_s
-from tools.provision.state_file import read_progress, unfinished, write_progress
+from tools.provision.board_program import BoardReport, check_of
+from tools.provision.checks import is_measured, last_before, longest_wait_s, passing, silence_s, wait_s
+from tools.provision.state_file import alone, read_progress, unfinished, write_progress
 from tools.provision.steps import Progress, Step, generation_to_move_to
 from tools.secret_files import read_secret
 
 NEEDS_A_PERSON, UNAVAILABLE = 2, 3
 BAD_LABEL, NOT_FOUND, NOT_CONFIGURED, NOT_MOVED, CHECK_FAILED, NOT_VERIFIED = 10, 11, 12, 13, 14, 15
+INTERRUPTED = 130
 T = TypeVar("T")
 _LOOK_EACH_S = 0.3
 _SETTLE_S = 5.0
 _NUDGE_S, _NUDGE_AGAIN_S = 10.0, 60.0
-_SAMPLES_MAX = 6
+_ASKS_MAX = 6
+_SAY_AFTER_S = 3.0
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _LABEL_BYTES_MAX = 1024
 
@@ -83,12 +89,15 @@ _LABEL_BYTES_MAX = 1024
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the profile; may be repeated."
 )
 @click.option("--skip-check", "skipped", multiple=True, metavar="CHECK", help="A check to leave out; may be repeated.")
-@click.option("--wait", "limit_s", type=click.FloatRange(1), default=600, show_default=True, metavar="SECONDS",
-              help="How long each step may wait for the node or the city.")  # fmt: skip
+@click.option(
+    "--wait", "limit_s", type=click.FloatRange(1), metavar="SECONDS",
+    help="How long each step may wait for the node or the city. Default: longer than a node of the profile may be silent.",
+)  # fmt: skip
 @click.option(
     "--without-collector", is_flag=True, help="There is no collector: end when the reading is on the gateway's disk."
 )
 @click.option("--resume", is_flag=True, help="Go on where it stopped; without ID with the only one that was begun.")
+@click.option("--again", is_flag=True, help="Take every step once more, although the node is in service.")
 @click.option("--yes", is_flag=True, help="Ask nothing: begin each check at once.")
 @click.option("--dry-run", is_flag=True, help="Only show the steps and what is done already.")
 @defaults_option("provision")
@@ -104,9 +113,10 @@ def provision(
     place: str | None,
     settings: tuple[str, ...],
     skipped: tuple[str, ...],
-    limit_s: float,
+    limit_s: float | None,
     without_collector: bool,
     resume: bool,
+    again: bool,
     yes: bool,
     dry_run: bool,
     as_json: bool,
@@ -121,12 +131,13 @@ def provision(
     At the gateway: registers the node, finds it (its light blinks), sets it up, moves it to the gateway's key generation, runs
     the profile's checks, and ends with 0 only when the collector has receipted a measured value. The label is a secret: it is
     scanned at the prompt, or read from a file, never from the command line. A step that is done is found done: after a stop
-    call it again with --resume.
+    call it again with --resume. A node that is in service already is left as it is.
 
-    Exit codes: 0 done; 2 a person has to change something, or an answer is missing; 3 the gateway does not run or the disk
-    refuses; 10 the label cannot be read; 11 the node was not found; 12 it did not take the settings; 13 it did not move; 14 a
-    check failed; 15 no receipt came; 16 the port; 17 the board does not answer; 18 another board, or no node; 19 not written; 20, 21,
-    22 as `startcity node import`; 23 the node does not start; 24 it does not reach its gateway.
+    Exit codes: 0 done; 2 a person has to change something, or an answer is missing; 3 the gateway does not run, the disk
+    refuses, or another provision works on the node; 10 the label cannot be read; 11 the node was not found; 12 it did not
+    take the settings; 13 it did not move; 14 a check failed; 15 no receipt came; 16 the port; 17 the board does not answer;
+    18 another board, or no node; 19 not written; 20, 21, 22 as `startcity node import`; 23 the node does not start; 24 it does
+    not reach its gateway; 130 interrupted.
 
     \b
     Examples:
@@ -148,13 +159,21 @@ def provision(
             port = old.port
         if not dry_run and (port is not None or not resume):
             trust_vault(gateway, vault_key, yes)
-        with Cable(port, voice) if port is not None else nullcontext() as cable:
-            board = None
-            if cable is not None and (old is None or old.needs_cable):
-                GatewaySide(gateway).status()  # before the board is stopped: a gateway that does not run hears nothing
-                board = cable.look(sources.generations())
-                if old is None and resume:
-                    old = read_progress(gateway.data, board.node)
+        with _stoppable(), ExitStack() as stack:
+            cable, board = None, None
+            if port is not None:
+                cable = Cable(port, voice)
+                if old is None or old.needs_cable:
+                    GatewaySide(
+                        gateway
+                    ).status()  # before the board is stopped: a gateway that does not run hears nothing
+                    stack.enter_context(alone(gateway.data, _port_name(cable.port)))
+                    stack.enter_context(cable)
+                    board = cable.look(sources.generations())
+                    if old is None and resume:
+                        old = read_progress(gateway.data, board.node)
+                else:
+                    stack.enter_context(cable)
             if old is not None:
                 progress = old
             else:
@@ -163,6 +182,12 @@ def provision(
             profile = profiles[progress.profile]
             profile.firmware_config(progress.settings)  # refuses here what the node would refuse
             _check_skipped(profile, skipped)
+            if old is None and not again:
+                before = _served(gateway, progress, skipped, without_collector=without_collector)
+                if before is not None and sources.is_known(before.node):
+                    progress = before
+            if not dry_run and gateway.data.is_dir():
+                stack.enter_context(alone(gateway.data, progress.node))
             run = _Run(gateway, profile, progress, voice, limit_s, without_collector, yes, skipped)
             if dry_run:
                 run.show_plan()
@@ -170,17 +195,48 @@ def provision(
             if cable is not None and board is not None:
                 sources.need_root(progress.node, board.generation)
                 check_board(board, progress.node, progress.profile, sources.roots(progress.node))
-                run.wire(cable, network, sources)
-        if Step.REGISTER not in progress.done:
-            run.register(sources)
-        run.rest()
+                check_generation(board, run.heard_generation())
+                run.wire(cable, network, sources, board)
+            elif cable is not None and progress.is_wired:
+                run.hold(cable)
+            if Step.REGISTER not in progress.done:
+                run.register(sources)
+            run.rest()
+    except (KeyboardInterrupt, click.Abort) as error:
+        template = "{name}: stopped. What is done stays done: go on with `startcity provision --resume`."
+        stopped = NamedAdvice("Interrupted", INTERRUPTED, template, name="Interrupted")
+        if not as_json:
+            raise stopped from error
+        raise _told(voice, stopped) from error
     except (ConfigError, ProfileError, SettingError, Unavailable) as error:
         if not as_json:
             raise
-        exit_code = UNAVAILABLE if isinstance(error, Unavailable) else int(getattr(error, "exit_code", NEEDS_A_PERSON))
-        name_of_it = getattr(error, "name", type(error).__name__)
-        voice.event("error", error=name_of_it, message=str(error), exit_code=exit_code)
-        raise Exit(exit_code) from error
+        raise _told(voice, error) from error
+
+
+def _told(voice: Voice, error: Exception) -> Exit:
+    exit_code = UNAVAILABLE if isinstance(error, Unavailable) else int(getattr(error, "exit_code", NEEDS_A_PERSON))
+    name_of_it = getattr(error, "name", type(error).__name__)
+    voice.event("error", error=name_of_it, message=str(error), exit_code=exit_code)
+    return Exit(exit_code)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A terminal that is closed, or a shutdown, ends it like Ctrl-C: a node that was stopped is started again."""
+    is_ours = threading.current_thread() is threading.main_thread()  # signals are the main thread's alone
+    numbers = (signal.SIGTERM, signal.SIGHUP) if is_ours else ()
+    before = [signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _port_name(port: str) -> str:
+    """Of a port's lock: two names of one device are one."""
+    return "port-" + hashlib.sha256(os.path.realpath(port).encode()).hexdigest()[:16]
 
 
 class _Run:
@@ -192,19 +248,21 @@ class _Run:
         profile: Profile,
         progress: Progress,
         voice: Voice,
-        limit_s: float,
+        limit_s: float | None,
         without_collector: bool,
         yes: bool,
         skipped: tuple[str, ...],
     ) -> None:
         self._gateway, self._profile, self._progress, self._voice = gateway, profile, progress, voice
-        self._limit_s, self._yes, self._skipped = limit_s, yes, skipped
+        self._limit_s = longest_wait_s(profile) if limit_s is None else limit_s
+        self._yes, self._skipped = yes, skipped
         self._node_id = NodeId(bytes.fromhex(progress.node))
         self._side = GatewaySide(gateway)
         self._journal: JournalTail | None = None  # since the node was registered
         self._proof: Proof | None = None
         self._identify = self._move_request = ""  # requests that were made before the node's start
         self._cable: Cable | None = None  # once the node runs
+        self._is_looked_at = False  # whether the board on the cable is known to be the node
         self._without_collector = without_collector
         if not self._side.has_collector and not without_collector:
             raise ConfigError(
@@ -225,20 +283,28 @@ class _Run:
             self._voice.event("plan_check", check=check.id, done=check.id in self._progress.checks)
             self._voice.words(f"    {check.id}: {check.texts[language()]}")
 
-    def wire(self, cable: Cable, network: Network, sources: _Sources) -> None:
+    def heard_generation(self) -> int:
+        return self._side.heard_generation(self._node_id)
+
+    def hold(self, cable: Cable) -> None:
+        """Of a node that was started before: it may be started again, if it is on the cable."""
+        self._cable = cable
+
+    def wire(self, cable: Cable, network: Network, sources: _Sources, board: BoardReport) -> None:
         """The steps over the cable, after the board has said that it is the one."""
+        self._is_looked_at = True
+        if self._progress.next_step is None:
+            is_moved = board.generation >= max(self._roots(), default=LABEL_GENERATION)
+            if cable.write(self._changes(network)) != "written" and is_moved:
+                return  # it is in service, and is started again when the cable is let go
+            self._progress.done, self._progress.checks, self._progress.proof = {}, {}, None
         if Step.READ not in self._progress.done:
             self._progress.port = cable.port
             self._begin(Step.READ)
             self._end(Step.READ)
         if Step.WRITE not in self._progress.done or not network.is_empty:  # it may have been wrong the first time
             self._begin(Step.WRITE)
-            changes = network.changes(self._profile)
-            if self._progress.settings:
-                made = self._profile.firmware_config(self._progress.settings)["settings"]
-                assert isinstance(made, dict)
-                changes["settings"] = {name: made[name] for name in self._progress.settings}
-            cable.write(changes)
+            cable.write(self._changes(network))
             self._end(Step.WRITE)
         if Step.REGISTER not in self._progress.done:
             self.register(sources)
@@ -252,6 +318,14 @@ class _Run:
         cable.start(self._progress.node)
         self._cable = cable
         self._end(Step.START)
+
+    def _changes(self, network: Network) -> dict[str, Any]:
+        changes = network.changes(self._profile)
+        if self._progress.settings:
+            made = self._profile.firmware_config(self._progress.settings)["settings"]
+            assert isinstance(made, dict)
+            changes["settings"] = {name: made[name] for name in self._progress.settings}
+        return changes
 
     def register(self, sources: _Sources) -> None:
         """The only step over Wi-Fi that needs the label or the file."""
@@ -287,14 +361,16 @@ class _Run:
             Step.VERIFY: self._verify,
             Step.RETIRE: self._retire,
         }
+        is_old = self._progress.next_step is None
         for step, take in steps.items():
             if step in self._progress.done:
                 continue
             self._begin(step)
             if take():
                 self._end(step)
-        proof = None if self._proof is None else self._proof._asdict()
-        self._voice.event("end", node=self._progress.node, exit_code=0, proof=proof)
+        self._voice.event("end", node=self._progress.node, exit_code=0, proof=self._progress.proof, already=is_old)
+        if is_old:
+            self._voice.words(say("Nothing is left to be done; --again takes every step once more."))
         self._voice.words(say("Node {node} is in service.", node=self._progress.node))
 
     # The steps. Each returns whether it is done; what must be done for an end raises instead.
@@ -303,9 +379,9 @@ class _Run:
         if not self._identify and not self._move_request:
             self._voice.words(say("Switch the node on; when it is found, its light blinks."))
             self._identify = self._side.ask(self._progress.node, {"command": "identify"})
-        identify = self._identify
-        is_found = not identify or self._until(lambda: self._side.answer(identify), requests=[identify]) is not None
-        if not is_found or self._until(lambda: self._readings() or None) is None:
+        answer = self._obeyed({"command": "identify"}, self._identify) if self._identify else None
+        is_found = not self._identify or (answer is not None and answer["state"] in ("done", "failed"))
+        if not is_found or self._until(lambda: self._readings() or None, Waits.SEAL) is None:
             template = (
                 "{name}: node {node} was not heard: is it on, in reach of the Wi-Fi network, and is the label its own?"
             )
@@ -315,7 +391,7 @@ class _Run:
     def _configure(self) -> bool:
         if not self._progress.settings or self._progress.is_wired:  # the cable has brought them
             return True
-        answer = self._command({"command": "configure", "settings": self._progress.settings})
+        answer = self._obeyed({"command": "configure", "settings": self._progress.settings})
         if answer is None or answer["state"] != "done":
             template = "{name}: node {node} did not take the settings ({reason})."
             reason = "no answer" if answer is None else answer.get("reason") or answer.get("result")
@@ -329,11 +405,10 @@ class _Run:
         if target is not None:
             if not self._progress.is_wired:
                 self._note_old_epochs({stored.seen.epoch for stored in self._readings()})
-            request = self._move_request or self._ask_move(target)
-            answer = self._until(lambda: self._side.answer(request), requests=[request])
+            answer = self._obeyed({"command": "generation", "generation": target}, self._move_request)
             is_moved = answer is not None and answer["state"] == "done"
             if is_moved:
-                heard = self._until(lambda: self._side.heard_generation(self._node_id) >= target or None)
+                heard = self._until(lambda: self._side.heard_generation(self._node_id) >= target or None, Waits.SEAL)
                 is_moved = heard is not None
             if not is_moved:
                 template = (
@@ -344,7 +419,8 @@ class _Run:
                 )
         if self._progress.is_wired:
             # It was asked before its start, so only now it is known which epochs were before: its last answer is of the present one.
-            readings = self._until(lambda: [s for s in self._readings() if s.seen.name == "cmd"] or None) or []
+            seal = Waits.SEAL
+            readings = self._until(lambda: [s for s in self._readings() if s.seen.name == "cmd"] or None, seal) or []
             epochs = {stored.seen.epoch for stored in self._readings()}
             self._note_old_epochs(epochs - {stored.seen.epoch for stored in readings[-1:]})
         return True
@@ -382,7 +458,7 @@ class _Run:
             found = passing(check, (stored.seen for stored in readings), before, asked_at_ms)
             return next((stored for stored in readings if stored.seen is found), None)
 
-        if self._until_sampled(look, wait_s(check, self._profile)) is None:
+        if self._until_sampled(look, Waits.CHECK, wait_s(check, self._profile)) is None:
             self._voice.event("check", check=check.id, state="failed")
             template = "{name}: check {check} did not pass within {seconds} s: {text} Put it right and call it again with --resume."
             raise NamedAdvice(
@@ -399,14 +475,21 @@ class _Run:
             return [stored for stored in readings if is_measured(self._profile, stored.seen)]
 
         def look() -> Stored | None:
-            for stored in measured():
-                self._proof = self._side.proof(stored)
-                if self._proof is not None or self._without_collector:
+            found = measured()
+            if self._without_collector or not found:
+                return found[0] if found else None
+            receipts = self._side.receipts()
+            for stored in found:
+                self._proof = self._side.proof(stored, receipts)
+                if self._proof is not None:
                     return stored
             return None
 
         # A node whose values do not change has nothing to say under its new key for hours.
-        found = self._until(look) if measured() else self._until_sampled(look)
+        if not measured() and self._until_sampled(lambda: measured() or None, Waits.NODE) is None:
+            found = None
+        else:
+            found = self._until(look, Waits.RECEIPT)
         if found is None:
             template = "{name}: no measured value of node {node} was receipted by the collector within {seconds} s."
             raise NamedAdvice(
@@ -418,9 +501,10 @@ class _Run:
                 seconds=self._limit_s,
             )
         seen = found.seen
+        self._progress.proof = None if self._proof is None else self._proof._asdict()
         self._voice.event(
             "verified", measurement=seen.name, epoch=seen.epoch.hex(), sequence=seen.sequence, lane=found.lane.word,
-            number=found.number, proof=None if self._proof is None else self._proof._asdict(),
+            number=found.number, proof=self._progress.proof,
         )  # fmt: skip
         self._voice.words(
             say("First reading: {measurement}, in batch {number} of lane {lane}.",
@@ -436,7 +520,7 @@ class _Run:
             return True
         if LABEL_GENERATION in self._roots():
             ask_end(self._gateway.data, self._progress.node)
-        if self._until(lambda: LABEL_GENERATION not in self._roots() or None, _SETTLE_S) is None:
+        if self._until(lambda: LABEL_GENERATION not in self._roots() or None, Waits.LABEL, _SETTLE_S) is None:
             self._voice.event("label", state="later")
             self._voice.words(
                 say("The label ends as soon as the gateway has all that the node had queued before it moved.")
@@ -460,42 +544,83 @@ class _Run:
             self._journal = self._side.tail(self._node_id, self._progress.since)
         return self._journal
 
-    def _command(self, content: dict[str, Any]) -> dict[str, Any] | None:
-        request = self._side.ask(self._progress.node, content)
-        return self._until(lambda: self._side.answer(request))
+    def _obeyed(self, content: dict[str, Any], request: str = "") -> dict[str, Any] | None:
+        """What became of a command; None where the time runs out. It is asked for again where it expired, or another took its place."""
+        requests = [request or self._side.ask(self._progress.node, content)]
+
+        def look() -> dict[str, Any] | None:
+            answer = self._side.answer(requests[-1])
+            if answer is None or answer["state"] not in ("expired", "replaced") or len(requests) >= _ASKS_MAX:
+                return answer
+            requests.append(self._side.ask(self._progress.node, content))
+            return None
+
+        return self._until(look, Waits.NODE, requests=requests)
 
     def _until(
-        self, look: Callable[[], T | None], limit_s: float | None = None, requests: Sequence[str] = ()
+        self, look: Callable[[], T | None], waits: Waits, limit_s: float | None = None, requests: Sequence[str] = ()
     ) -> T | None:
         """What `look` finds; None where the time runs out.
 
-        A node on a cable that has not come by the last of its `requests` is started once more, each minute: only then does it obey.
+        With a `limit_s` of its own that counts from when the node has obeyed the last of the `requests`, within the time of a step.
+        A node on a cable that has not come by it is started once more, each minute: only then does it obey.
+
+        Raises: Unavailable: the gateway does not run at the end.
         """
         begun_s = self._side.monotonic_s()
-        end_s = begun_s + (self._limit_s if limit_s is None else limit_s)
+        own_s = self._limit_s if limit_s is None else limit_s
+        end_s = begun_s + own_s
         nudge_s = begun_s + _NUDGE_S
+        told: Waits | None = None
         while True:
             found = look()
-            if found is not None or self._side.monotonic_s() >= end_s:
+            if found is not None:
                 return found
-            if self._cable is not None and requests and self._side.monotonic_s() >= nudge_s:
-                if self._side.answer(requests[-1]) is None:
-                    self._cable.restart()
+            now_s = self._side.monotonic_s()
+            is_silent = bool(requests) and self._side.answer(requests[-1]) is None
+            if limit_s is not None and is_silent:
+                end_s = max(end_s, min(now_s + own_s, begun_s + self._limit_s))
+            if now_s >= end_s:
+                self._side.status()
+                return None
+            present = waits if self._side.is_running() else Waits.GATEWAY
+            if present is not told and now_s - begun_s >= _SAY_AFTER_S:
+                self._tell_waiting(present, end_s - now_s)
+                told = present
+            if self._cable is not None and is_silent and now_s >= nudge_s:
+                self._nudge(self._cable)
                 nudge_s = self._side.monotonic_s() + _NUDGE_AGAIN_S
             time.sleep(_LOOK_EACH_S)
 
-    def _until_sampled(self, look: Callable[[], T | None], limit_s: float | None = None) -> T | None:
+    def _tell_waiting(self, waits: Waits, left_s: float) -> None:
+        until_ms = time.time_ns() // 1_000_000 + int(left_s * 1_000)
+        node, silent_s, sleeps = self._progress.node, silence_s(self._profile), self._profile.power.sleeps
+        self._voice.event("waiting", waits_for=waits.value, until_ms=until_ms, node=node)
+        self._voice.words(waiting_words(waits, node, left_s, silent_s, sleeps=sleeps))
+
+    def _nudge(self, cable: Cable) -> None:
+        """A cable may have been taken to another board since: that one is only started again, and left alone from then on."""
+        if not self._is_looked_at:
+            try:
+                self._is_looked_at = cable.look([LABEL_GENERATION]).node == self._progress.node
+            except NamedAdvice:
+                self._is_looked_at = False
+            if not self._is_looked_at:
+                self._cable = None
+        cable.restart()
+
+    def _until_sampled(self, look: Callable[[], T | None], waits: Waits, limit_s: float | None = None) -> T | None:
         """As `_until`, with a `sample` asked for, and again where it met a node that had only just begun."""
         requests = [self._side.ask(self._progress.node, {"command": "sample"})]
 
         def look_again() -> T | None:
             found = look()
-            answer = self._side.answer(requests[-1]) if found is None and len(requests) < _SAMPLES_MAX else None
-            if answer is not None and answer["state"] == "failed":
+            answer = self._side.answer(requests[-1]) if found is None and len(requests) < _ASKS_MAX else None
+            if answer is not None and answer["state"] in ("failed", "expired", "replaced"):
                 requests.append(self._side.ask(self._progress.node, {"command": "sample"}))
             return found
 
-        return self._until(look_again, limit_s, requests)
+        return self._until(look_again, waits, limit_s, requests)
 
     def _note_check(self, check: Commissioning, state: str) -> None:
         self._progress.checks[check.id] = state
@@ -547,6 +672,14 @@ class _Sources:
         with open_registry(self._gateway) as registry:
             found = {n.generation for n in registry.nodes()}
         return found | {n.generation for n in self._nodes or ()} | {LABEL_GENERATION}
+
+    def is_known(self, node: str) -> bool:
+        """Whether the file brings nothing that the gateway does not have."""
+        node_id = NodeId(bytes.fromhex(node))
+        known = {n.generation: n.root for n in self.known(node_id)}
+        given = {n.generation: n.root for n in self.from_file(node_id)}
+        is_same = all(known.get(number, root) == root for number, root in given.items())
+        return is_same and max(given, default=0) <= max(known, default=-1)
 
     def need_root(self, node: str, generation: int) -> None:
         """Of the generation under which the board speaks: without it nothing of the node would be heard. Raises: ConfigError."""
@@ -631,7 +764,19 @@ def _begun(
         place=_answer(place, there[1], "--place", say("Place of the node"), without_asking),
         settings=settings,
         is_wired=board is not None,
+        label="" if sources.label is None else check_of(sources.label.root),
     )
+
+
+def _served(gateway: Config, wanted: Progress, skipped: tuple[str, ...], *, without_collector: bool) -> Progress | None:
+    """The state of a node that is in service with all that is wanted. A damaged one counts for nothing: it will be replaced."""
+    try:
+        old = read_progress(gateway.data, wanted.node)
+    except ConfigError:
+        return None
+    if old is None or not old.covers(wanted, skipped) or (old.proof is None and not without_collector):
+        return None
+    return old
 
 
 def _answer(given: str | None, known: str, flag: str, question: str, without_asking: bool) -> str:

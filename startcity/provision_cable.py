@@ -124,16 +124,17 @@ class Cable:
         )  # fmt: skip
         return board
 
-    def write(self, changes: Mapping[str, Any]) -> None:
-        """Raises: NamedAdvice: it was not written; the old configuration is there."""
+    def write(self, changes: Mapping[str, Any]) -> str:
+        """Returns "same" or "written". Raises: NamedAdvice: it was not written; the old configuration is there."""
         if not changes:
-            return
+            return "same"
         done = self._run(cable.write(self.port, changes))
         if done.state == "refused":
             template = "{name}: the board has not taken the configuration and keeps its old one ({reason})."
             raise NamedAdvice("NotWritten", NOT_WRITTEN, template, name="NotWritten", reason=done.reason)
         self._voice.event("configuration", state=done.state)
         self._voice.words(say("Written.") if done.state == "written" else say("It has all that already."))
+        return done.state
 
     def start(self, node: str) -> None:
         """Reset it and follow its start. Raises: NamedAdvice: it stopped, or did not reach its broker."""
@@ -162,6 +163,7 @@ class Cable:
     def restart(self) -> None:
         """Once more; a port that is not there any more is no fault: the node may be on its way to its place."""
         asyncio.run(cable.restart(self.port))
+        self._is_stopped = False
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         self._is_stopped = True
@@ -186,6 +188,17 @@ def check_board(board: BoardReport, node: str, profile: str, roots: Mapping[int,
             return
     values = {"found": board.node, "node": node, "profile": board.profile}
     raise NamedAdvice("WrongBoard", WRONG_BOARD, template, name="WrongBoard", **values)
+
+
+def check_generation(board: BoardReport, heard: int) -> None:
+    """`heard`: under which generation the gateway has heard the node. Raises: NamedAdvice: it refuses what the board would say."""
+    if board.generation < heard:
+        template = (
+            "{name}: node {node} was erased since it moved to key generation {heard}: the gateway hears nothing of it under {generation}. "
+            "Prepare it with `startcity node add {node} --generation {heard}`."
+        )
+        values = {"node": board.node, "heard": heard, "generation": board.generation}
+        raise NamedAdvice("Erased", WRONG_BOARD, template, name="Erased", **values)
 
 
 def check_options(network: Network, port: str | None) -> None:

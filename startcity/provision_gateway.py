@@ -65,6 +65,12 @@ class GatewaySide:
             raise Unavailable("the gateway does not run: start it, `startcity gateway status` says more")
         return found
 
+    def is_running(self) -> bool:
+        try:
+            return bool(self.status())
+        except Unavailable:
+            return False
+
     def heads(self) -> dict[str, tuple[str, int]]:
         """By lane the last batch of the journal. Raises: ConfigError, Unavailable."""
         folder = JournalFolder(self._config.data / "journal")
@@ -75,13 +81,17 @@ class GatewaySide:
         """The node's readings in batches behind `since`, as they come."""
         return JournalTail(self._config.data / "journal", node_id, since)
 
-    def proof(self, stored: Stored) -> Proof | None:
-        """The receipt that covers a batch, proved with the collector's key. None: there is none yet. Raises: Unavailable."""
+    def receipts(self) -> ReceiptLog:
+        """The newest of each lane. Raises: Unavailable."""
         log = ReceiptLog(OsFiles(), self._config.data / "journal" / "receipts.log")
         try:
             log.load()
         except OSError as error:
             raise Unavailable(f"{error.filename}: {error.strerror}") from error
+        return log
+
+    def proof(self, stored: Stored, log: ReceiptLog) -> Proof | None:
+        """The receipt that covers a batch, proved with the collector's key. None: there is none yet."""
         position = log.positions.get((stored.lane, stored.instance))
         if position is None or position.number < stored.number or self._collector is None:
             return None

@@ -5,12 +5,27 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from enum import StrEnum
 
 import rich_click as click
 
 from startcity.words import say
 from tools.provision.steps import Step
+
+_HALF_A_DAY_S = 43_200
+
+
+class Waits(StrEnum):
+    """What a step waits for."""
+
+    NODE = "node"
+    SEAL = "seal"
+    CHECK = "check"
+    RECEIPT = "receipt"
+    LABEL = "label"
+    GATEWAY = "gateway"
 
 
 class Voice:
@@ -28,6 +43,38 @@ class Voice:
         """For people only."""
         if not self.as_json:
             click.echo(text)
+
+
+def waiting_words(waits: Waits, node: str, left_s: float, silence_s: int, *, sleeps: bool) -> str:
+    """What is waited for, and until when."""
+    form = "%H:%M:%S" if left_s < _HALF_A_DAY_S else "%Y-%m-%d %H:%M"
+    until = time.strftime(form, time.localtime(time.time() + left_s))
+    match waits:
+        case Waits.NODE if sleeps:
+            text = say(
+                "Waiting for node {node}, until {until} at the latest: it sleeps, and speaks every {minutes} minutes at least. "
+                "Its reset button makes it speak at once.",
+                node=node, until=until, minutes=silence_s // 60,
+            )  # fmt: skip
+        case Waits.NODE:
+            text = say(
+                "Waiting for node {node}, until {until} at the latest: it obeys when it has something new to say, every "
+                "{minutes} minutes at least. Switched off and on it does so at once.",
+                node=node, until=until, minutes=silence_s // 60,
+            )  # fmt: skip
+        case Waits.SEAL:
+            text = say(
+                "Waiting until the gateway has sealed what the node said, until {until} at the latest.", until=until
+            )
+        case Waits.CHECK:
+            text = say("Waiting for a reading that passes, until {until} at the latest.", until=until)
+        case Waits.RECEIPT:
+            text = say("Waiting for the collector's receipt, until {until} at the latest: does it run?", until=until)
+        case Waits.LABEL:
+            text = say("Waiting for the end of the label, until {until} at the latest.", until=until)
+        case Waits.GATEWAY:
+            text = say("The gateway does not run any more: waiting for it, until {until} at the latest.", until=until)
+    return text
 
 
 def step_words(step: Step) -> str:

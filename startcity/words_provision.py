@@ -67,8 +67,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Riprende da dove si è fermato; senza ID con l'unico iniziato.",
     ),
     (
-        "How long each step may wait for the node or the city.",
-        "Quanto può attendere ogni passo il nodo o la città.",
+        "How long each step may wait for the node or the city. Default: longer than a node of the profile may be silent.",
+        "Quanto può attendere ogni passo il nodo o la città. Se manca: più di quanto un nodo del profilo può tacere.",
     ),
     (
         "Is it the one that `startcity vault key` shows?",

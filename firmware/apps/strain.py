@@ -47,7 +47,8 @@ class App:
         borrowed.call("node_io.strain_parts", "begin", self, fault)
         try:
             while True:
-                await clock.sleep_ms(200 if converter.period_us > 2000 else 50)  # the driver's ring holds 256 samples
+                # The driver's ring holds 0.7 s, but at most 256 samples.
+                await clock.sleep_ms(200 if converter.period_us > 2000 else 50)
                 converter.poll()
                 count = self._drain(report)
                 now_ms = clock.now_ms()

@@ -6,10 +6,24 @@
 precision and could not tell.
 """
 
-from node_core.cbor import Tag, WireError
+from node_core.cbor import WireError
 
 DEPTH_MAX = 8
 LENGTH_MAX = 1 << 20
+
+
+class Tag:
+    """A tagged item: `tag` is its number."""
+
+    def __init__(self, tag: int, value) -> None:
+        self.tag = tag
+        self.value = value
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Tag) and other.tag == self.tag and other.value == self.value
+
+    def __repr__(self) -> str:
+        return "Tag(%d, %r)" % (self.tag, self.value)
 
 
 def decode(data):

@@ -9,45 +9,29 @@ blocks is the MAC, one ECB call over the counter blocks is the key stream.
 import cryptolib
 import struct
 
-from node_core.cbor import WireError
-
 _ECB = 1
 _CBC = 2
 
 
 class Ccm:
-    """One key. `tag_bytes` is 16 in node frames."""
+    """One key. `tag_bytes` is 16 in node frames. Opened is in cose_reader.py: a node is seldom answered."""
 
     def __init__(self, key: bytes, tag_bytes: int = 16) -> None:
         self._key = bytes(key)
-        self._tag_bytes = tag_bytes
+        self.tag_bytes = tag_bytes
         self._ecb = cryptolib.aes(self._key, _ECB)
 
     def seal(self, nonce: bytes, aad: bytes, plaintext: bytes) -> bytes:
         """The ciphertext with its tag behind it. A nonce must never be used twice with one key."""
-        mac = self._mac(nonce, aad, plaintext)
+        mac = self.cbc_mac(nonce, aad, plaintext)
         text = bytes(16) + plaintext  # counter block 0 covers the tag
-        mixed = self._mix(nonce, text)
-        return mixed[16:] + _xor(mac, mixed[:16])[: self._tag_bytes]
+        mixed = self.with_key_stream(nonce, text)
+        return mixed[16:] + xor(mac, mixed[:16])[: self.tag_bytes]
 
-    def open(self, nonce: bytes, aad: bytes, ciphertext: bytes) -> bytes:
-        """Raises: WireError("FrameTag") where key, nonce, aad or bytes do not fit."""
-        if len(ciphertext) < self._tag_bytes:
-            raise WireError("FrameTag")
-        mixed = self._mix(nonce, bytes(16) + ciphertext[: -self._tag_bytes])
-        plaintext = mixed[16:]
-        expected = _xor(self._mac(nonce, aad, plaintext), mixed[:16])
-        difference = 0
-        for i in range(self._tag_bytes):
-            difference |= expected[i] ^ ciphertext[len(plaintext) + i]
-        if difference:
-            raise WireError("FrameTag")
-        return plaintext
-
-    def _mac(self, nonce: bytes, aad: bytes, plaintext: bytes) -> bytes:
+    def cbc_mac(self, nonce: bytes, aad: bytes, plaintext: bytes) -> bytes:
         if len(nonce) != 13 or len(aad) >= 0xFF00 or len(plaintext) > 0xFFFF:
             raise ValueError("CCM: a nonce of 13 bytes, aad below 65280, at most 65535 bytes of text")
-        flags = (0x40 if aad else 0) | (self._tag_bytes - 2) // 2 << 3 | 1
+        flags = (0x40 if aad else 0) | (self.tag_bytes - 2) // 2 << 3 | 1
         blocks = bytearray([flags])
         blocks.extend(nonce)
         blocks.extend(struct.pack(">H", len(plaintext)))
@@ -60,7 +44,7 @@ class Ccm:
         # A new object each time: a CBC object chains from one call to the next.
         return cryptolib.aes(self._key, _CBC, bytes(16)).encrypt(blocks)[-16:]
 
-    def _mix(self, nonce: bytes, text: bytes) -> bytes:
+    def with_key_stream(self, nonce: bytes, text: bytes) -> bytes:
         """XOR with the key stream from counter 0 on."""
         count = (len(text) + 15) // 16
         blocks = bytearray(count * 16)
@@ -70,9 +54,9 @@ class Ccm:
             blocks[at + 1 : at + 14] = nonce
             blocks[at + 14] = i >> 8
             blocks[at + 15] = i & 255
-        return _xor(text, self._ecb.encrypt(blocks)[: len(text)])
+        return xor(text, self._ecb.encrypt(blocks)[: len(text)])
 
 
-def _xor(a: bytes, b: bytes) -> bytes:
+def xor(a: bytes, b: bytes) -> bytes:
     # Long integers do in one step what a loop over bytes does in milliseconds on the board.
     return (int.from_bytes(a, "big") ^ int.from_bytes(b, "big")).to_bytes(len(a), "big")

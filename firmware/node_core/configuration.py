@@ -61,9 +61,10 @@ def all_measurements(config: dict) -> dict:
     """The rows of what this node may report: its profile's and its own."""
     found = dict(OWN)
     found.update(config["measurements"])
-    rows: dict = {}  # many say the same: one is enough
+    shared: dict = {}  # rows and their words: many are the same, and one is enough
     for name, row in found.items():
-        found[name] = rows.setdefault(repr(row), tuple(row))
+        words = tuple([shared.setdefault(each, each) if isinstance(each, str) else each for each in row])
+        found[name] = shared.setdefault(repr(words), words)
     return found
 
 

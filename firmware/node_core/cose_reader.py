@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The envelope of cose.py, opened and checked strictly. It lies elsewhere because a node is seldom answered."""
 
-from node_core import cbor, cbor_reader
+from node_core import cbor_reader
 from node_core.cbor import WireError
+from node_core.ccm import Ccm, xor
 from node_core.cose import FRAME_BYTES_MAX
 
 _CRIT = 2
@@ -20,7 +21,7 @@ def open_envelope(data, labels: tuple) -> tuple:
     if len(data) > FRAME_BYTES_MAX:
         raise WireError("FrameTooLong")
     envelope = cbor_reader.decode_envelope(data)
-    if not isinstance(envelope, cbor.Tag) or envelope.tag != 16:
+    if not isinstance(envelope, cbor_reader.Tag) or envelope.tag != 16:
         raise WireError("CoseTag")
     parts = envelope.value
     if not isinstance(parts, list) or len(parts) != 3:
@@ -48,3 +49,18 @@ def check_kid(kid) -> bytes:
     if not isinstance(kid, bytes) or len(kid) != _KID_BYTES:
         raise WireError("FrameKid")
     return kid
+
+
+def open_text(ccm: Ccm, nonce: bytes, aad: bytes, ciphertext: bytes) -> bytes:
+    """What was sealed. Raises: WireError("FrameTag") where key, nonce, aad or bytes do not fit."""
+    if len(ciphertext) < ccm.tag_bytes:
+        raise WireError("FrameTag")
+    mixed = ccm.with_key_stream(nonce, bytes(16) + ciphertext[: -ccm.tag_bytes])
+    plaintext = mixed[16:]
+    expected = xor(ccm.cbc_mac(nonce, aad, plaintext), mixed[:16])
+    difference = 0
+    for i in range(ccm.tag_bytes):
+        difference |= expected[i] ^ ciphertext[len(plaintext) + i]
+    if difference:
+        raise WireError("FrameTag")
+    return plaintext

@@ -6,7 +6,7 @@ from node_core import cbor_reader
 from node_core.cbor import WireError
 from node_core.ccm import Ccm
 from node_core.cose import aad
-from node_core.cose_reader import check_kid, open_envelope
+from node_core.cose_reader import check_kid, open_envelope, open_text
 from node_core.keys import derive_down
 
 _KEYS_MAX = 4
@@ -48,7 +48,7 @@ class Opener:
         if kid[:6] != self._node_id or not is_our_epoch(kid[6:]):
             raise WireError("FrameTag")
         associated = aad(["sc-frame-1", 1, kid[:6], kid[6:], gateway_id, answered])
-        plaintext = cbor_reader.decode(self._ccm(gateway_id, kid).open(iv, associated, ciphertext))
+        plaintext = cbor_reader.decode(open_text(self._ccm(gateway_id, kid), iv, associated, ciphertext))
         check_plaintext(plaintext)
         return Down(kid[6:], gateway_id, iv[:8], answered, plaintext)
 

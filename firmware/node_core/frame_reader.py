@@ -5,7 +5,7 @@
 from node_core import cbor_reader
 from node_core.cbor import WireError
 from node_core.ccm import Ccm
-from node_core.cose_reader import check_kid, open_envelope
+from node_core.cose_reader import check_kid, open_envelope, open_text
 from node_core.frame import nonce, partial_iv, up_aad
 from node_core.keys import derive_up
 from node_core.numbers import SEQUENCE_MAX
@@ -22,7 +22,7 @@ def open_frame(data, root: bytes) -> tuple:
     if sequence > SEQUENCE_MAX or partial_iv(sequence) != iv:
         raise WireError("FramePartialIv")
     key, base_iv = derive_up(root, kid)
-    plaintext = Ccm(key).open(nonce(base_iv, iv), up_aad(kid), ciphertext)
+    plaintext = open_text(Ccm(key), nonce(base_iv, iv), up_aad(kid), ciphertext)
     held, start = cbor_reader.decode_from(plaintext, 0)
     if isinstance(held, bool) or not isinstance(held, int) or not 0 <= held <= sequence:
         raise WireError("FrameFloor")

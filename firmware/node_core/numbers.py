@@ -12,11 +12,10 @@ Rules:
 
 import binascii
 
-from node_core import cbor, ranges
+from node_core import cbor
 
 SEQUENCE_MAX = (1 << 20) - 1
 BLOCK = 16
-_CLOSED_MAX = 4
 _LOST_RANGES_MAX = 24
 FORMAT = 1
 
@@ -61,14 +60,6 @@ class Numbers:
         self.next += 1
         return number
 
-    def start_epoch(self, epoch: bytes) -> None:
-        """Begin to count anew. Boot number and commands go on: they belong to the node, not to the epoch."""
-        self.closed = [pair for pair in self.closed if pair[0] != self.epoch][1 - _CLOSED_MAX :]
-        self.closed.append([self.epoch, self.floor])
-        self.epoch = epoch
-        self.next = self.reserved = self.floor = self.memory_floor = 0
-        self.lost = [[], [], []]
-
     def closed_floor(self, epoch: bytes) -> int:
         """Frames of that epoch below this number were acknowledged or given up."""
         if epoch == self.epoch:
@@ -79,6 +70,8 @@ class Numbers:
         return 0
 
     def note_lost(self, first: int, last: int, reason: int) -> None:
+        from node_core import ranges  # whoever wants the memory back forgets the module
+
         ranges.add(self.lost[reason], first, last, _LOST_RANGES_MAX)
 
     def to_bytes(self) -> bytes:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Reads packs as a gateway does. The board does not load this: it is there to be held against the test vectors."""
 
-from node_core import cbor
+from node_core import cbor, cbor_reader
 from node_core.cbor import WireError
 
 _LABELS = (0, 1, 2, 3, 4, 6, 8)
@@ -80,7 +80,7 @@ def _value(record: dict) -> tuple:
 def _number(value) -> tuple:
     if isinstance(value, float):
         return "f", 0, value
-    if isinstance(value, cbor.Tag):
+    if isinstance(value, cbor_reader.Tag):
         parts = value.value
         if (
             not isinstance(parts, list)
@@ -111,7 +111,7 @@ def _base(record: dict) -> tuple:
 
 def _time_ms(item) -> int:
     time_ms = None
-    if isinstance(item, cbor.Tag):
+    if isinstance(item, cbor_reader.Tag):
         parts = item.value
         if isinstance(parts, list) and len(parts) == 2 and _is_integer(parts[0], -3, -3):
             if _is_integer(parts[1], -_TIME_MS_MAX, _TIME_MS_MAX) and parts[1] % 1000:

@@ -5,11 +5,9 @@
 import gc
 import sys
 
-_guests: list = []  # modules that `call` was told to let stay
 
-
-def call(module: str, function: str, *arguments, stays: bool = False):
-    """Import `module`, call its function, and let go of every module that only this call has loaded: now, or where it `stays`, with `sweep`.
+def call(module: str, function: str, *arguments):
+    """Import `module`, call its function, and let go of every module that only this call has loaded.
 
     Such a module must not define what others compare by identity (errors, classes), nor keep anything in its globals.
     """
@@ -17,13 +15,9 @@ def call(module: str, function: str, *arguments, stays: bool = False):
     try:
         return getattr(__import__(module, None, None, (function,)), function)(*arguments)
     finally:
-        loaded = [name for name in sys.modules if name not in before]
-        if stays:
-            _guests.extend(loaded)
-        else:
-            for name in loaded:
-                forget(name)
-            gc.collect()
+        for name in [name for name in sys.modules if name not in before]:
+            forget(name)
+        gc.collect()
 
 
 class Board:
@@ -40,15 +34,6 @@ class Board:
 
     def __getattr__(self, name: str):
         return getattr(call(self._module, "Board"), name)
-
-
-def sweep() -> None:
-    """Let go of what has stayed."""
-    if _guests:
-        for name in _guests:
-            forget(name)
-        _guests.clear()
-        gc.collect()
 
 
 def forget(name: str) -> None:

@@ -13,11 +13,10 @@ from node_io import borrowed
 from node_io.flash_store import FlashStore
 from node_io.mqtt_client import MqttClient
 from node_io.outbox import Outbox
-from node_io.wifi import Wifi
+from node_io.wifi import Wifi, say
 from version import VERSION
 
 _WEAK_DBM = const(8)
-_LONG_AGO_MS = const(-3_600_000)
 
 
 def equip(node, config: dict, master: bytes, situation: dict) -> tuple[Wifi, Outbox, MqttClient]:
@@ -36,9 +35,9 @@ def equip(node, config: dict, master: bytes, situation: dict) -> tuple[Wifi, Out
     node._measurements = measurements = borrowed.call("node_core.configuration", "all_measurements", config)
     node._diagnostics_ms = int(settings.get("diagnostics_s", 900)) * 1000
     node._down_keys = []
-    node._heard_ms = _LONG_AGO_MS
     node._broken = {}
     node._reported_faults = ""
+    node._has_news = False
     node._starts = {}  # by gateway: what its last answer said of its start
     node._proof_again_ms = node._mistakes = 0
     node.counters = {"down": 0, "refused": 0}
@@ -46,7 +45,7 @@ def equip(node, config: dict, master: bytes, situation: dict) -> tuple[Wifi, Out
     wifi = Wifi(
         config["wifi"],
         config.get("open_networks", []),
-        lambda text: print("net " + text),
+        say,
         _WEAK_DBM if situation["weak"] else None,
     )
     node._root = root = derive_root(master, node.generation)

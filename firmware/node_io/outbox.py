@@ -224,6 +224,7 @@ class Outbox:
     def note_lost(self, epoch: bytes, first: int, last: int, reason: int) -> None:
         if epoch == self.numbers.epoch:
             self.numbers.note_lost(first, last, reason)
+            borrowed.forget("node_core.ranges")
         else:  # a loss record speaks of its own epoch only
             self._events.fault("queue", "frames of an earlier epoch are lost")
         self._events.lost(epoch, first, last, reason)

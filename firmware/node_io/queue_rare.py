@@ -10,6 +10,8 @@ from node_core.backlog import evictable
 from node_core.frame import frame_number
 from node_io.flash_store import LETTERS, UNKNOWN, Segment, read_record, tag_of
 
+_CLOSED_MAX = 4  # earlier epochs that are remembered
+
 
 def find_segments(store, folder: str) -> None:
     try:
@@ -74,9 +76,18 @@ def begin_epoch(outbox, events, why: str) -> None:
     known = outbox.numbers
     if any(known.lost):
         events.fault("queue", "losses of an epoch that is over were not reported")
-    known.start_epoch(outbox._draw_epoch())
+    _start_epoch(known, outbox._draw_epoch())
     outbox._renew_sealer()
     events.new_epoch(known.epoch, why)
+
+
+def _start_epoch(known: numbers.Numbers, epoch: bytes) -> None:
+    """Begin to count anew. Boot number and commands go on: they belong to the node, not to the epoch."""
+    known.closed = [pair for pair in known.closed if pair[0] != known.epoch][1 - _CLOSED_MAX :]
+    known.closed.append([known.epoch, known.floor])
+    known.epoch = epoch
+    known.next = known.reserved = known.floor = known.memory_floor = 0
+    known.lost = [[], [], []]
 
 
 def rescue(outbox, store, frames: list) -> bool:
@@ -104,7 +115,7 @@ def rescue(outbox, store, frames: list) -> bool:
 def go_on_unsaved(outbox, duty) -> None:
     """After an orderly sleep: go on with an epoch that flash refused to know, and try again to tell it."""
     known = outbox.numbers
-    known.start_epoch(duty.epoch)
+    _start_epoch(known, duty.epoch)
     known.boot = duty.boot
     known.next = duty.next
     in_memory = [frame_number(entry[4]) for entry in duty.frames]

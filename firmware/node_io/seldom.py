@@ -54,6 +54,32 @@ def reported(outbox, found: list) -> None:
     outbox.save()
 
 
+def report_faults(node) -> bool:
+    """Say what is broken now. False where that was said already."""
+    text = "; ".join(["%s: %s" % pair for pair in sorted(node._broken.items())])[:120]
+    if text == node._reported_faults:
+        return False
+    node._reported_faults = text
+    node.report([("fault", text)])
+    return True
+
+
+def use_root(node, root: bytes, generation: int) -> None:
+    """See `use_root` of the node."""
+    node.generation = generation
+    node._root = root
+    node._down_keys = []
+    node.outbox.use_root(root)
+    print("key generation %d" % generation)
+
+
+def share_names(node) -> None:
+    """Let settings and measurements use the names that the application's code has brought, where it has: one copy is enough."""
+    for names in (node._settings, node._measurements):
+        for name in list(names):
+            names[name.encode().decode()] = names.pop(name)
+
+
 def report_mistake(node, part: str, error: Exception) -> None:
     """An exception that costs a part a new start, and not the node."""
     text = borrowed.call("node_io.crash_report", "describe", part, error, node.clock.now_ms())

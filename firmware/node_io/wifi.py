@@ -7,6 +7,11 @@ import network
 from node_io import borrowed
 
 
+def say(text: str) -> None:
+    """A console line. Here, because a function keeps the whole code of its module in memory, and that of equipment.py is to go."""
+    print("net " + text)
+
+
 class Wifi:
     def __init__(self, networks: list, open_networks: list, log, tx_dbm=None) -> None:
         """`networks` are {"ssid", "password"}. `log(text)` prints one console line. `tx_dbm` limits the power of transmission."""

@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import termios
+import time
 import tty
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ _SOFT_RESET = 5  # cause in power.json
 _TYPED_BYTES_MAX = 1 << 16
 _CHUNK_BYTES = 1 << 16
 _LOOK_S = 0.002
+_QUIET_LOOKS = 100  # each a millisecond
 _INTERRUPT_S = 0.5  # then what waits is typed all the same: the program has caught the interrupt
 _BANNER_BYTES = 64
 
@@ -38,6 +40,22 @@ _BANNER_BYTES = 64
 def _die_with_the_terminal() -> None:
     """In the child: a hang-up ends it, also where we were started by something that ignores hang-ups, as nohup does."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def _halt(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(1000):
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
+        if state.split()[0] == "T":
+            break
+
+
+def _is_in_call(pid: int) -> bool:
+    """Of a halted process; True also where this machine does not let it be seen."""
+    try:
+        return not Path(f"/proc/{pid}/syscall").read_text(encoding="ascii").startswith("-1")
+    except PermissionError:
+        return True
 
 
 class MicroPython:
@@ -282,16 +300,18 @@ class MicroPython:
         return bool(int(caught, 16) >> (signal.SIGINT - 1) & 1)
 
     def _interrupt(self) -> bool:
-        """Signal the program that runs; False where none does. It is halted for the look: at the prompt the signal would end it."""
+        """Signal the program that runs; False where none does. It is halted for the look: at the prompt the signal would end it, and in
+        the middle of a collection it would leave the heap locked, so it comes while the machine waits in a system call."""
         pid = self.pid
         if pid is None or not self._catches_interrupt():
             return False
         try:
-            os.kill(pid, signal.SIGSTOP)
-            for _ in range(1000):
-                state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
-                if state.split()[0] == "T":
+            for left in reversed(range(_QUIET_LOOKS)):
+                _halt(pid)
+                if left == 0 or _is_in_call(pid):
                     break
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.001)
             catches = self._catches_interrupt()
             if catches:
                 os.kill(pid, signal.SIGINT)

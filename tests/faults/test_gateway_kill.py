@@ -57,8 +57,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice_over_50_kills(
         gateway.start_forked()
         try:
             print(f"{len(field.produced)} produced, {len(field.acknowledged)} acknowledged, {len(city.stored)} stored")
-            wait_until(lambda: field.kept_count() == 0, "every frame to be acknowledged", 40)
-            wait_until(lambda: field.acknowledged <= city.stored.keys(), "the city to have all acknowledged frames", 20)
+            wait_until(lambda: field.kept_count() == 0, "every frame to be acknowledged", 90)
+            wait_until(lambda: field.acknowledged <= city.stored.keys(), "the city to have all acknowledged frames", 40)
         finally:
             print(f"{field.kept_count()} kept", gateway.status(), gateway.log()[-2_000:], city.errors[:3])
         assert field.acknowledged == field.produced, f"seed {seed}"

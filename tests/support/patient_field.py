@@ -12,7 +12,10 @@ from gateway_agent.model import Pack
 from tests.support.field_and_city import Field, Identity
 from tests.support.sealing_node import SealingNode
 
-AGAIN_AFTER_S = 0.7
+AGAIN_AFTER_S = (
+    0.7  # doubled at each try, as the firmware does: on a starved machine a fixed pause is a storm that feeds itself
+)
+AGAIN_AFTER_S_MAX = 5.6
 WINDOW = 200
 
 
@@ -20,6 +23,7 @@ WINDOW = 200
 class _Kept:
     frame: bytes
     sent_at_s: float = field(default=-1e9)
+    again_after_s: float = AGAIN_AFTER_S
 
 
 class PatientField(Field):
@@ -68,9 +72,12 @@ class PatientField(Field):
                     (self.nodes[node_id], kept)
                     for node_id, of_node in self._kept.items()
                     for kept in list(of_node.values())[:WINDOW]
-                    if now_s - kept.sent_at_s > AGAIN_AFTER_S
+                    if now_s - kept.sent_at_s > kept.again_after_s
                 ]
                 for _, kept in due:
+                    kept.again_after_s = (
+                        min(2 * kept.again_after_s, AGAIN_AFTER_S_MAX) if kept.sent_at_s > 0 else AGAIN_AFTER_S
+                    )
                     kept.sent_at_s = now_s
             for node, kept in due:
                 self.send(node, kept.frame)

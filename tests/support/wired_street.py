@@ -27,6 +27,7 @@ from tests.support.collector_process import CollectorProcess
 from tests.support.command_line import succeed
 from tests.support.gateway_process import GATEWAY_ID, GatewayProcess
 from tests.support.mosquitto import Mosquitto
+from tests.support.provision_events import strange
 from tools.flash.application import FIRMWARE, read_application
 from tools.masters_file import append_master
 from tools.node_files import Broker, Wifi, node_config
@@ -143,7 +144,9 @@ class WiredStreet:
             self.command(*words),
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False,
         )  # fmt: skip
-        return done.returncode, [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "{"], done.stdout
+        events = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "{"]
+        assert not strange(events)
+        return done.returncode, events, done.stdout
 
     def state(self) -> dict[str, Any]:
         """What the run has noted of the node."""

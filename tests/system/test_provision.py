@@ -25,6 +25,7 @@ from tests.support.collector_process import CollectorProcess
 from tests.support.command_line import startcity, succeed
 from tests.support.gateway_process import GATEWAY_ID, GatewayProcess
 from tests.support.mosquitto import Mosquitto
+from tests.support.provision_events import strange
 from tests.support.small_gateway import MASTER
 from tests.system.test_node_commands import PROFILE
 from tools.masters_file import append_master
@@ -85,6 +86,7 @@ class Street:
         """Exit code, events, and all that was printed."""
         done = await asyncio.to_thread(startcity, "provision", *words, "--config", self.config, "--json", "--yes")
         events = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+        assert not strange(events)
         return done.exit_code, events, done.output
 
     def generations(self) -> list[int]:
@@ -140,7 +142,10 @@ async def test_a_node_comes_from_its_label_to_a_receipted_reading_over_stops(str
         while street.generations() != [1]:
             await asyncio.sleep(0.1)
     assert not list((street.gateway.data / "provision").glob("*.end"))
-    skips = ("--skip-check", "never", "--skip-check", "level-rises")
+    code, events, said = await street.provision(*begin, "--skip-check", "never")
+    last = {"v": 1, "event": "end", "node": NODE, "exit_code": 0, "proof": proof, "already": True}
+    assert (code, events) == (0, [last]), "it is in service"
+    skips = ("--skip-check", "never", "--skip-check", "level-rises", "--again")
     words = ("provision", *begin, *skips, "--config", street.config, "--yes", "--lang", "it")
     last = await asyncio.to_thread(startcity, *words)
     assert (last.exit_code, street.generations()) == (0, [1]), last.output

@@ -20,7 +20,8 @@ LEVELS = [f"{name}_{level}_nstrain" for name in ("static", "live", "rate") for l
 
 
 class Case(NamedTuple):
-    """`short` are settings that fill the queue within a few minutes of node time, looked at each `look_s`."""
+    """`short` are settings that fill the queue within a few minutes of node time, looked at each `look_s`. `period_us` is of the
+    converter where it is slowed: each of its conversions is 25 bits that a host shifts one by one."""
 
     profile: str
     short: dict[str, object]
@@ -28,9 +29,7 @@ class Case(NamedTuple):
     world: dict[str, object]
     long: dict[str, object]
     hours: int
-    period_us: int | None = (
-        None  # of the weighing or bridge converter in the long form: at its own pace it takes a host days
-    )
+    period_us: int | None = None
 
 
 CASES = [
@@ -38,7 +37,7 @@ CASES = [
     Case("water-pulse", {"interval_s": 60}, 300, {"water_l_h": 900}, {}, 168),
     Case("energy-em24", {"interval_s": 10}, 100, {"power_w": [500, 600, 700]}, {}, 168),
     Case("strain-hx711", {**dict.fromkeys(LEVELS, 50_000), "interval_s": 1}, 7, {}, {"interval_s": 60}, 24, 1_500_000),
-    Case("dae-cabinet", {"air_s": 30, "heartbeat_s": 10}, 30, {}, {"heartbeat_s": 300, "status_s": 1800}, 24, 200_000),
+    Case("dae-cabinet", {"air_s": 30, "heartbeat_s": 10}, 50, {}, {"heartbeat_s": 300, "status_s": 1800}, 24, 200_000),
 ]
 
 
@@ -99,14 +98,17 @@ def _name(case: Case) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=_name)
 def test_nothing_grows_while_a_family_reports_into_a_full_queue(case: Case, whole_names: Path, tmp_path: Path) -> None:
-    """Every sensor at its own pace, reports as often as the profile lets them come, every attempt to join in vain, the oldest given up."""
-    _does_not_grow(case.profile, _looks(case, tmp_path, whole_names, case.short, 24, case.look_s, False))
+    """Reports as often as the profile lets them come, every attempt to join in vain, the oldest given up. Every sensor at its own
+    pace but the cabinet's load cell, which converts five times a second."""
+    _does_not_grow(
+        case.profile, _looks(case, tmp_path, whole_names, case.short, 24, case.look_s, case.profile == "dae-cabinet")
+    )
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("case", CASES, ids=_name)
+@pytest.mark.parametrize("case", CASES[:-1], ids=_name)
 def test_nothing_grows_over_a_simulated_week(case: Case, whole_names: Path, tmp_path: Path) -> None:
-    """A week of water, energy and climate; a day of strain and of the cabinet, whose converters would take a host hours."""
+    """A week of water, energy and climate; a day of strain, whose converter would take a host hours. None of the cabinet."""
     settings = {name: value for name, value in case.short.items() if name in LEVELS} | case.long
     _does_not_grow(case.profile, _looks(case, tmp_path, whole_names, settings, case.hours, 3600, True))

@@ -107,6 +107,20 @@ print(%r + json.dumps({"state": state, "reason": reason}))
 """
 
 
+# A start that is cut off counts as a failed one, and after five of them the node leaves its application out: who resets it by cable
+# says that nothing was wrong. The pause is for mpremote, which goes before.
+RESET = """
+try:
+    from node_io import settled
+    settled.forget_failures()
+except Exception:
+    pass
+import machine, time
+time.sleep_ms(100)
+machine.reset()
+"""
+
+
 class BoardReport(NamedTuple):
     """Who a board is.
 

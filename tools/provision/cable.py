@@ -19,6 +19,7 @@ from tools.flash.flash_fault import FlashFault
 from tools.flash.ports import is_url
 from tools.flash.program import private_folder, run_module
 from tools.provision.board_program import (
+    RESET,
     BoardReport,
     Heard,
     Written,
@@ -78,7 +79,7 @@ async def start(port: str, limit_s: float, told: Callable[[Heard, str], None]) -
     with private_folder() as folder:
         await _appear(port)
         with contextlib.suppress(_Over):
-            words = ("resume", "exec", "import machine; machine.reset()")
+            words = ("resume", "exec", RESET)
             said = await _mpremote(port, folder, *words, limit_s=limit_s, on_line=on_line)
             _raise_sign(said, port)
     return last[0] if last else None
@@ -87,7 +88,7 @@ async def start(port: str, limit_s: float, told: Callable[[Heard, str], None]) -
 async def restart(port: str) -> None:
     """Let a board that was asked begin its work again, whatever happened; one that does not hear begins after its next reset."""
     with private_folder() as folder, contextlib.suppress(FlashFault, OSError):
-        await _mpremote(port, folder, "resume", "reset")
+        await _mpremote(port, folder, "resume", "exec", "--no-follow", RESET)
 
 
 async def _ask(port: str, program: str) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from device_profiles.profile import Commissioning
 
 Value = int | float | str | bool | bytes
 TIME_SLACK_MS = 1_000  # readings carry whole seconds
+# The longest that a node with nothing new to say is silent (node_io/equipment.py and node_core/duty.py).
+AWAKE_SILENCE_S, SLEEPING_SILENCE_S = 900, 21_600
+_MARGIN_S = 60
 
 
 class Seen(NamedTuple):
@@ -52,6 +55,16 @@ def passing(
 def wait_s(check: Commissioning, profile: Profile) -> int:
     """How long to look for a reading: what the profile allows, and what the gateway may wait before it seals."""
     return check.within_s + profile.measurements[check.measurement].deadline_s + 10
+
+
+def silence_s(profile: Profile) -> int:
+    """How long a node of the profile may say nothing, and so obey nothing."""
+    return SLEEPING_SILENCE_S if profile.power.sleeps else AWAKE_SILENCE_S
+
+
+def longest_wait_s(profile: Profile) -> int:
+    """Until a node has spoken for certain, and what it said is sealed."""
+    return silence_s(profile) + max(one.deadline_s for one in profile.measurements.values()) + _MARGIN_S
 
 
 def is_measured(profile: Profile, reading: Seen) -> bool:

@@ -1,18 +1,45 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""`data/provision/{node}.json`: how far a node has come; replaced whole and synced after each step."""
+"""`data/provision/{node}.json`: how far a node has come; replaced whole and synced after each step. `*.lock`: who works on it."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from tools.advice import Advice
+from gateway_agent.errors import Unavailable
+from tools.advice import Advice, NamedAdvice
 from tools.provision.steps import FORMAT, Progress
 from tools.secret_files import make_private_folder, read_secret, write_secret
 
 FOLDER = "provision"
+BUSY = 3
+
+
+@contextmanager
+def alone(data: Path, name: str) -> Iterator[None]:
+    """Nobody else works on a node or a port meanwhile; it ends with the process. Raises: NamedAdvice, ConfigError, Unavailable."""
+    folder = data / FOLDER
+    make_private_folder(folder)
+    path = folder / f"{name}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be made: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            template = "{name}: another `startcity provision` works on this node or port: wait until it has ended."
+            raise NamedAdvice("Busy", BUSY, template, name="Busy") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_progress(data: Path, progress: Progress) -> None:

@@ -34,8 +34,8 @@ class Ads1220(SampleRing):
     stuck = "data-ready line stays low"
 
     def __init__(self, spi, cs, drdy, gain=128, rate_sps=175, is_turbo=False):
-        super().__init__()
         self.period_us = 1_000_000 // rate_sps
+        super().__init__(self.period_us)
         self.settings = (gain, rate_sps, is_turbo)
         self.to_bridge = self.to_thermometer = None  # commands, by `start`
         self._drdy = drdy

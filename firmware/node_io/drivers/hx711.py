@@ -36,7 +36,7 @@ class Hx711(SampleRing):
 
     def __init__(self, dout, sck, period_us=12_500, gain=128):
         """`period_us` is what its rate pin makes it: 80 or 10 conversions a second."""
-        super().__init__()
+        super().__init__(period_us)
         self.period_us = period_us
         self._dout = dout
         self._sck = sck

@@ -3,7 +3,7 @@
 """A load cell on an HX711 as a scale, looked at ten times a second: codes, the median of the last three.
 
 For what stands still. The converter holds its newest conversion until it is read, so nothing interrupts and nothing is kept; for
-every conversion in its time there is hx711.py.
+every conversion in its time there is hx711.py. A look allocates nothing.
 
 Source: Avia Semiconductor HX711 data sheet. 25 clocks: channel A, gain 128.
 """
@@ -23,14 +23,14 @@ class Scale:
         self._dout = dout
         self._sck = sck
         self._heard_ms = None
-        self._last = []
+        self._before = self._last = None  # the two conversions before the next one
         self._to_drop = _DROP
         self.code = None  # the median; None where there is none
         self.reason = ""  # why
 
     def start(self):
         """Power-cycle the converter."""
-        self._last = []
+        self._before = self._last = None
         self._to_drop = _DROP
         self._sck.value(1)
         time.sleep_us(100)
@@ -56,11 +56,11 @@ class Scale:
         if self._to_drop:
             self._to_drop -= 1
             return
-        self._last.append(word - 0x1000000 if word & 0x800000 else word)
-        if len(self._last) > 3:
-            self._last.pop(0)
-        if len(self._last) == 3:
-            self.code = sorted(self._last)[1]
+        code = word - 0x1000000 if word & 0x800000 else word
+        before, last = self._before, self._last
+        self._before, self._last = last, code
+        if before is not None:
+            self.code = max(min(before, last), min(max(before, last), code))
             self.reason = ""
             if self.code in (_CODE_MAX, -_CODE_MAX - 1):
                 self.code = None

@@ -5,19 +5,26 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from device_profiles import load_profiles
+from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
 from gateway_agent.wire.label import make_label
+from startcity.cli_provision import provision
+from startcity.provision_voice import Waits, waiting_words
 from startcity.root import root
+from startcity.translated import help_parts
 from tests.support.command_line import refuse, succeed
-from tools.provision.checks import Seen, last_before, passing, wait_s
-from tools.provision.state_file import read_progress, unfinished, write_progress
+from tests.support.provision_events import strange
+from tools.provision.checks import Seen, last_before, longest_wait_s, passing, silence_s, wait_s
+from tools.provision.state_file import alone, read_progress, unfinished, write_progress
 from tools.provision.steps import CABLE_STEPS, Progress, Step, generation_to_move_to
 
 NODE = NodeId(bytes.fromhex("aabbccddee01"))
@@ -86,6 +93,7 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(gateway: Path, label: Pat
     before = sorted(gateway.parent.rglob("*"))
     words = ("provision", "--config", gateway, "--label-file", label, *ANSWERS, "--yes", "--dry-run", "--json")
     events = [json.loads(line) for line in succeed(*words).splitlines()]
+    assert not strange(events)
     assert [event["step"] for event in events if event["event"] == "plan"] == [
         step.value for step in Step if step not in CABLE_STEPS
     ]
@@ -129,6 +137,60 @@ def test_a_check_takes_only_what_was_measured_after_the_question() -> None:
     assert passing(check, [seen(good, 70_000, "other")], None, 60_000) is None
     assert last_before([seen(1, None), seen(2, None), seen(3, None, "other")], check.measurement) == 2
     assert wait_s(check, profile) >= check.within_s + profile.measurements[check.measurement].deadline_s
+
+
+def test_a_step_waits_longer_than_a_node_of_any_profile_may_be_silent() -> None:
+    """And until what it then said is sealed; who waits is told for what and until when."""
+    for profile in load_profiles().values():
+        deadline_s = max(one.deadline_s for one in profile.measurements.values())
+        assert silence_s(profile) == (21_600 if profile.power_source == "battery" else 900)
+        assert longest_wait_s(profile) > silence_s(profile) + deadline_s
+    for waits in Waits:
+        assert "at the latest" in waiting_words(waits, NODE.hex(), 60, 900, sleeps=False)
+    assert "360 minutes" in waiting_words(Waits.NODE, NODE.hex(), 60, 21_600, sleeps=True)
+
+
+def test_only_what_was_wanted_again_is_in_service_already() -> None:
+    """Another name, place, setting, label, a check that was left out, or a cable: each begins anew."""
+    done = Progress(
+        node=NODE.hex(), profile="climate-sht4x", name="a", place="b", settings={"interval_s": 60}, label="00"
+    )
+    wanted = Progress(node=NODE.hex(), profile="climate-sht4x", name="a", place="b", settings={"interval_s": 60})
+    assert not done.covers(wanted, ()), "it is not at its end"
+    done.done = {step.value: 1 for step in Step}
+    done.checks = {"one": "passed", "two": "skipped"}
+    assert done.covers(wanted, ("two",)) and not done.covers(wanted, ())
+    for name, value in {
+        "name": "c",
+        "place": "c",
+        "settings": {},
+        "profile": "c",
+        "label": "01",
+        "is_wired": True,
+    }.items():
+        assert not done.covers(structs.replace(wanted, **{name: value}), ("two",)), name
+    assert done.covers(structs.replace(wanted, label="00"), ("two",))
+
+
+def test_a_node_and_a_port_are_worked_on_by_one(tmp_path: Path) -> None:
+    """The second is refused by name, with exit code 3; the file is nobody else's to read; afterwards it is free."""
+    with alone(tmp_path, NODE.hex()), alone(tmp_path, "port-1"):
+        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "provision").iterdir()} == {0o600}
+        with pytest.raises(ConfigError, match="Busy") as refused, alone(tmp_path, NODE.hex()):
+            pass
+        assert getattr(refused.value, "exit_code", None) == 3
+    with alone(tmp_path, NODE.hex()):
+        assert unfinished(tmp_path) == []
+
+
+def test_the_examples_of_the_help_page_are_commands() -> None:
+    """Each is understood as it stands."""
+    examples = help_parts(provision.help or "")[1].split("\n")
+    lines = [shlex.split(line, comments=True) for line in examples if line.strip()]
+    assert len(lines) >= 5
+    for words in lines:
+        assert words[:2] == ["startcity", "provision"]
+        provision.make_context("provision", [word for word in words[2:] if word not in ("<", "label.txt")])
 
 
 def test_a_node_moves_to_the_newest_root_and_never_back() -> None:

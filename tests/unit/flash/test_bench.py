@@ -18,6 +18,8 @@ from rich.console import Console
 from device_profiles import load_profiles
 from gateway_agent.wire.label import parse_label
 from simulators.rom.stand_in import stand_in
+from startcity.cli_flash import _ports
+from startcity.cli_flash_tools import _one
 from startcity.flash_page import Page
 from tests.support.command_line import refuse, startcity, succeed
 from tests.unit.flash.test_esptool_text import IDENTITY

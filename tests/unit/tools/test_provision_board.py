@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from startcity.provision_cable import check_generation
 from tests.support.waiting import wait_until
+from tools.advice import NamedAdvice
 from tools.provision.board_program import (
     MARK,
     Heard,
@@ -60,6 +62,16 @@ def test_another_board_is_told_by_what_differs(
 ) -> None:
     """Its id first, then its profile, then its key; a generation that it was not asked for says nothing."""
     assert misfit(read_board(ANSWER), node, profile, roots) == said
+
+
+def test_a_board_that_was_erased_after_its_move_is_refused() -> None:
+    """Under an older generation than the gateway has heard it nothing of it would count; said in both languages."""
+    board = read_board(ANSWER)
+    for heard in (0, 3):
+        check_generation(board, heard)
+    with pytest.raises(NamedAdvice, match="--generation 4") as refused:
+        check_generation(board, 4)
+    assert (refused.value.name, refused.value.exit_code) == ("Erased", 18)
 
 
 def test_an_answer_that_is_no_answer_is_none_and_wrong_types_are_missing() -> None:

@@ -465,6 +465,17 @@ def dates():
     assert len(values("pads_days")) == 5 + 2, "what is not well is repeated once a day"
     play((2, None), pads_expiry="31.12.2026")
     assert ("pads date", "write it as 2027-03-31, not 31.12.2026") in said, said
+    # An erased date is a fault and no number; written again it is told at once, the same one as before, too.
+    told = len(values("pads_days"))
+    app = play((2, None), pads_expiry="")
+    assert ("pads date", "is not set") in said, said
+    clock.offset_ms = base + 150 * DAY_MS
+    for hours in (0, 30):
+        tend(app, clock.now_ms() + hours * 3_600_000, report, fault)
+    assert len(values("pads_days")) == told, "no number stands for a date that is not there"
+    app = play((2, None), pads_expiry="2026-12-31")
+    tend(app, clock.now_ms(), report, fault)
+    assert len(values("pads_days")) == told + 1 and values("pads_days")[-1] < -40, values("pads_days")
 
 
 def commands():

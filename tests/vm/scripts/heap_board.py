@@ -155,10 +155,10 @@ sys.modules["esp32"] = Module(NVS=NVS)
 
 
 def make_room_for_names():
-    """Let the interpreter have a table that takes all further names, and say how many it has by now."""
+    """Let the interpreter have a table that takes all further names, and list those that it has by now."""
     for index in range(1300):  # its tables end at 1260 and 2540 names
-        hasattr(sys, "name_%d" % index)
-    micropython.qstr_info()
+        hasattr(sys, "%%%d" % index)
+    micropython.qstr_info(1)
 
 
 def _short_names():

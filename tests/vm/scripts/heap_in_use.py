@@ -4,7 +4,8 @@
 `heap_in_use.py FOLDER [all|names]`.
 
 FOLDER holds config.json and key.bin; a broker listens where the configuration says. The board's modules are those of heap_board.py,
-sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 64-bit interpreter, `modules NAME,NAME...` and `contents BYTES`: once connected, or with `all`
+sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 64-bit interpreter, `modules NAME,NAME...` (also those that are forgotten, but
+that an object of the node keeps in memory) and `contents BYTES`: once connected, or with `all` or `names`
 
     connected   the application has measured for some seconds
     command     after `identify` and `sample`
@@ -14,8 +15,8 @@ sensors answer as heap_feeds.py says. Prints `heap BYTES STATE SEGMENTS` of the 
     settled     after the first minute's look and 15 minutes' diagnosis
 
 MicroPython keeps names (interned strings) in tables, each twice as large as the one before: one name too many costs a whole table, which is
-why a few more functions may show as kilobytes. With `names` there is a table for all of them before the count begins, and the interpreter's
-own lines say how many names came.
+why a few more functions may show as kilobytes. With `names` there is a table for all of them before the count begins, and the interpreter
+lists its names before and after everything, and counts their bytes in each state.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ asyncio.Event, asyncio.Lock, asyncio.open_connection, asyncio.wait_for  # noqa: 
 
 SEGMENTS_FULL = 64
 wants_all = sys.argv[2:] == ["all"]
-if sys.argv[2:] == ["names"]:
+names_too = sys.argv[2:] == ["names"]
+if names_too:
     heap_board.make_room_for_names()
 os.chdir(sys.argv[1])
 with open("config.json") as file:
@@ -44,22 +46,7 @@ with open("config.json") as file:
 settings = config["settings"]
 names = [name for name in config["measurements"] if config["measurements"][name][1] == "n"][:12]
 del config
-gc.collect()
-base = gc.mem_alloc()
-before = list(sys.modules)
-
-import runtime
-
 nodes = []
-
-
-class Node(of(runtime, "Node")):
-    def __init__(self, *found):
-        super().__init__(*found)
-        nodes.append(self)
-
-
-setattr(runtime, known_as("Node"), Node)
 
 
 def segments():
@@ -82,6 +69,25 @@ def contents(thing, seen):
     return contents(thing.__dict__, seen) if hasattr(thing, "__dict__") and not isinstance(thing, type) else 0
 
 
+def keepers(thing, found, seen):
+    """The modules that the classes of a node's objects come from: a class keeps its module's code, forgotten or not."""
+    if id(thing) in seen or isinstance(thing, (int, str, bytes, type)):
+        return found
+    seen.append(id(thing))
+    if isinstance(thing, (dict, list, tuple)):
+        for each in thing.values() if isinstance(thing, dict) else thing:
+            keepers(each, found, seen)
+    elif hasattr(thing, "__dict__"):
+        function = type(thing).__dict__.get("__init__")
+        if hasattr(function, "__globals__") and function.__globals__["__name__"] not in found:
+            found.append(function.__globals__["__name__"])
+        for each in thing.__dict__.values():
+            keepers(each, found, seen)
+    elif hasattr(thing, "__globals__") and thing.__globals__["__name__"] not in found:
+        found.append(thing.__globals__["__name__"])
+    return found
+
+
 async def look(state):
     """The median of five looks: one may meet code that is borrowed for a moment."""
     found = []
@@ -90,9 +96,12 @@ async def look(state):
         gc.collect()
         found.append(gc.mem_alloc() - base)
     print("heap", sorted(found)[2], state, segments())
-    print("modules", ",".join([name for name in sys.modules if name not in before]))
+    names = [name for name in sys.modules if name not in before]
+    kept = [name for name in keepers(nodes[0], [], []) if name not in before and name not in names]
+    print("modules", ",".join(names + [name for name in kept if not name.startswith(("heap_", "__main__"))]))
     print("contents", contents(nodes[0], []))
-    micropython.qstr_info()
+    if names_too:
+        micropython.qstr_info()
 
 
 async def fill(node):
@@ -117,7 +126,7 @@ async def watch():
 
     await asyncio.sleep_ms(2500)
     await look("connected")
-    if not wants_all:
+    if not wants_all and not names_too:
         sys.exit()
     for command in ([1, 1, None], [2, 3, None]):
         call("node_io.answer", "obey", node, "00", command, 0)
@@ -136,8 +145,24 @@ async def watch():
     call("node_io.seldom", "diagnose", node, True)
     call("node_io.settled", "look", node, 61_000)
     await look("settled")
+    if names_too:
+        micropython.qstr_info(1)
     sys.exit()
 
 
+gc.collect()
+base = gc.mem_alloc()
+before = list(sys.modules)
+
+import runtime
+
+
+class Node(of(runtime, "Node")):
+    def __init__(self, *found):
+        super().__init__(*found)
+        nodes.append(self)
+
+
+setattr(runtime, known_as("Node"), Node)
 asyncio.create_task(watch())
 runtime.main()

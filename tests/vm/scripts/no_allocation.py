@@ -8,7 +8,7 @@ from array import array
 
 from node_io.drivers.sample_ring import SampleRing
 
-ring = SampleRing()
+ring = SampleRing(12_500)
 codes = array("i", bytes(4 * 50))
 ticks = array("i", bytes(4 * 50))
 

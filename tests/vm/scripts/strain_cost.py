@@ -20,7 +20,7 @@ from node_io.drivers.sample_ring import SampleRing
 settings = json.loads(os.getenv("STARTCITY_SETTINGS"))
 PERIOD_US = 10_000
 COUNT = int(sys.argv[1])
-ring = SampleRing()
+ring = SampleRing(PERIOD_US)
 monitor = new_monitor(settings, PERIOD_US)
 recorder = Recorder(PERIOD_US, 40, settings["pre_samples"])
 codes, ticks = array("i", bytes(4 * 64)), array("i", bytes(4 * 64))
