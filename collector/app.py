@@ -22,7 +22,7 @@ from collector.intake import Intake, Outgoing
 from collector.mqtt_feed import MqttFeed
 from collector.ranges import Ranges
 from collector.sqlite_store import Store
-from device_profiles import Profile, ProfileError, load_profiles
+from device_profiles import Profile, ProfileError, load_city_profiles
 from gateway_agent.errors import ConfigError, Unavailable
 
 LOG = logging.getLogger("startcity.collector")
@@ -111,7 +111,7 @@ def run(config_path: Path) -> None:
 
 def _profiles(config: Config) -> dict[str, Profile]:
     try:
-        return load_profiles(config.profiles_folder)
+        return load_city_profiles(config.profiles_folder)
     except ProfileError as error:
         raise ConfigError(str(error)) from error
 

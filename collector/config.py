@@ -61,7 +61,7 @@ class NodeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProfilesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[profiles]`: the folder of device profiles, empty for the shipped ones."""
+    """`[profiles]`: the folder of a city's own device profiles, beside the shipped ones; empty for none."""
 
     folder: str = ""
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A device is a folder: profile.toml says what it measures, captures.toml what its bytes mean. See README.md here."""
 
+from device_profiles.city_profiles import load_city_profiles
 from device_profiles.errors import ProfileError, SettingError
 from device_profiles.files import find_mistakes, load_captures, load_profile, load_profiles
 from device_profiles.profile import AlarmWhen, Calibration, Commissioning, Measurement, Power, Profile, Setting, Words
@@ -19,6 +20,7 @@ __all__ = [
     "Words",
     "find_mistakes",
     "load_captures",
+    "load_city_profiles",
     "load_profile",
     "load_profiles",
 ]

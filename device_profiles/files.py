@@ -8,7 +8,6 @@ Reading stops at nothing: `find_mistakes` goes through the whole folder and name
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ import msgspec
 from device_profiles import schema
 from device_profiles.build import build_profile
 from device_profiles.errors import ProfileError
+from device_profiles.form import Form, read_form
 from device_profiles.profile import Profile
 from device_profiles.rules import Mistake, captures_mistakes, measurements_mistakes, profile_mistakes
 from device_profiles.toml_lines import LineIndex
@@ -29,74 +29,6 @@ SHIPPED = Path(__file__).parent
 PROFILE_FILE, CAPTURES_FILE, SOURCE_FILE, OWN_FILE = "profile.toml", "captures.toml", "source.md", "own.toml"
 
 _File = TypeVar("_File", schema.ProfileFile, schema.OwnFile, schema.CapturesFile)
-
-# Which table stands at a path; list indices are written [] and names of settings *.
-_TABLES: Mapping[str, type[msgspec.Struct]] = {
-    "device": schema.Device,
-    "text": schema.Texts,
-    "text.it": schema.Words,
-    "text.en": schema.Words,
-    "firmware": schema.Firmware,
-    "firmware.settings.*": schema.Setting,
-    "power": schema.Power,
-    "calibration": schema.Calibration,
-    "commissioning.[]": schema.CommissioningTable,
-    "measurement.[]": schema.MeasurementTable,
-    "measurement.[].alarm_when": schema.AlarmWhen,
-    "capture.[]": schema.CaptureTable,
-}
-
-# What to write where a key is missing or of the wrong form.
-_EXAMPLES: Mapping[str, str] = {
-    "id": 'id = "parking-qmc5883l"',
-    "version": "version = 1",
-    "family": 'family = "parking"',
-    "vendor": 'vendor = "QST"',
-    "model": 'model = "QMC5883L"',
-    "source": 'source = "QMC5883L datasheet 1.0, section 9.2" (for [power]: source = "battery")',
-    "name": 'name = "water_level"',
-    "description": 'description = "one sentence"',
-    "app": 'app = "parking"',
-    "board": 'board = "esp32_generic"',
-    "default": "default = 10",
-    "text_it": 'text_it = "Temperatura dell\'aria"',
-    "text_en": 'text_en = "Air temperature"',
-    "kind": 'kind = "number" (or boolean, text, float, bytes, waveform)',
-    "lane": 'lane = "trend" (or record, alarm)',
-    "deadline_s": "deadline_s = 300",
-    "unit": 'unit = "Cel"',
-    "exponent": "exponent = -2",
-    "rate_hz": "rate_hz = 80",
-    "min": "min = -40.0",
-    "max": "max = 85.0",
-    "alarm_when": "alarm_when = { above = 60.0 }",
-    "device": "a table [device] with id, version, family, vendor, model and source",
-    "text": "tables [text.it] and [text.en] with name and description",
-    "it": "a table [text.it] with name and description",
-    "en": "a table [text.en] with name and description",
-    "firmware": "a table [firmware] with app and board",
-    "power": 'a table [power] with source = "mains"',
-    "cell": 'cell = "Li-SOCl2 D, 3.6 V"',
-    "capacity_mah": "capacity_mah = 19000",
-    "volts": "volts = 3.6",
-    "usable_pct": "usable_pct = 85",
-    "self_discharge_pct_year": "self_discharge_pct_year = 1",
-    "sleep_ua": "sleep_ua = 25",
-    "calibration": 'a table [calibration] with kind = "factory", text_it and text_en',
-    "date": "date = 2026-03-01",
-    "valid_months": "valid_months = 24",
-    "commissioning": "tables [[commissioning]] with id, measurement, text_it, text_en and within_s",
-    "within_s": "within_s = 120",
-    "above": "above = 2.0",
-    "below": "below = 60.0",
-    "changes": "changes = true",
-    "severity": 'severity = "warning" (or critical)',
-    "uncertainty": "uncertainty = 0.2",
-    "measurement": "at least one table [[measurement]]",
-    "capture": "at least one table [[capture]]",
-    "raw": 'raw = "01 ff 00"',
-    "expect": "expect = { occupied = true }",
-}
 
 
 def load_profiles(folder: Path | None = None) -> dict[str, Profile]:
@@ -142,23 +74,28 @@ def find_mistakes(folder: Path | None = None) -> tuple[list[Profile], int, list[
     for path in paths:
         kinds: Mapping[str, str] | None = None
         try:
-            table = _read(path, schema.ProfileFile)
+            table, form = _read_mended(path, schema.ProfileFile)
         except ProfileError as error:
             mistakes.append(error)
         else:
-            kinds = {entry.name: entry.kind for entry in (*own.values(), *table.measurement)}
-            found = _located(path, profile_mistakes(table, path.parent.name, own))
+            if any(keys[0] == "measurement" for keys in form.doubtful):
+                form.doubtful.append(("commissioning",))  # which names measurements, and compares with them
+            else:
+                kinds = {entry.name: entry.kind for entry in (*own.values(), *table.measurement)}
+            found = _all_located(path, form, profile_mistakes(table, path.parent.name, own))
             mistakes.extend(found)
             if not found:
                 profiles.append(build_profile(table, list(own.values()), path.parent))
         captures_path = path.with_name(CAPTURES_FILE)
         try:
-            captures = _read(captures_path, schema.CapturesFile).capture
+            captures_table, form = _read_mended(captures_path, schema.CapturesFile)
         except ProfileError as error:
             mistakes.append(error)
         else:
-            captures_count += len(captures)
-            mistakes.extend(_located(captures_path, captures_mistakes(captures, kinds)))
+            captures = captures_table.capture
+            found = _all_located(captures_path, form, captures_mistakes(captures, kinds))
+            captures_count += 0 if form.mistakes else len(captures)
+            mistakes.extend(found)
         mistakes.extend(_source_mistakes(path.with_name(SOURCE_FILE)))
     return profiles, captures_count, mistakes
 
@@ -205,6 +142,18 @@ def _load_own() -> dict[str, schema.MeasurementTable]:
 
 
 def _read(path: Path, form: type[_File]) -> _File:
+    """Raises: ProfileError: the first mistake of form."""
+    table, shape = _read_mended(path, form)
+    _raise_first(path, shape.mistakes)
+    return table
+
+
+def _read_mended(path: Path, form: type[_File]) -> tuple[_File, Form]:
+    """The file with its mistakes of form exchanged for something of the right form, and what they were.
+
+    Raises:
+        ProfileError: it cannot be read, or is not TOML.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -222,58 +171,10 @@ def _read(path: Path, form: type[_File]) -> _File:
         line = int(place[1]) if place else text.count("\n") + 1
         raise ProfileError(path, line, "", f"is not TOML: {error}") from error
     try:
-        return msgspec.convert(data, form)
-    except msgspec.ValidationError as error:
-        keys, advice = _explain(str(error), data)
-        raise ProfileError(path, LineIndex(text).line_of(keys), _written(keys), advice) from error
-
-
-def _explain(message: str, data: Mapping[str, object]) -> tuple[KeyPath, str]:
-    """Turn a message of msgspec into (path of keys, what to write)."""
-    what, _, where = message.partition(" - at `$")
-    keys = _keys_of(where.rstrip("`"), data)
-    if match := re.search(r"missing required field `(.+)`", what):
-        key = match[1]
-        return (*keys, key), f"is missing: write {_EXAMPLES.get(key, key + ' = ...')}"
-    if match := re.search(r"contains unknown field `(.+)`", what):
-        key = match[1]
-        form = _TABLES.get(".".join("[]" if isinstance(k, int) else str(k) for k in _generic(keys)))
-        known = list(form.__struct_fields__) if form else [t for t in _TABLES if "." not in t]
-        near = difflib.get_close_matches(key, known, n=1)
-        advice = f'did you mean "{near[0]}"?' if near else "known here: " + ", ".join(known)
-        return (*keys, key), f"is not a key of this table; {advice}"
-    last = next((key for key in reversed(keys) if isinstance(key, str)), "")
-    example = f"; write for example {_EXAMPLES[last]}" if last in _EXAMPLES else ""
-    return keys, what.replace("`", "") + example
-
-
-def _keys_of(where: str, data: Mapping[str, object]) -> KeyPath:
-    """The path in a message, `.a[0].b`; msgspec writes `[...]` for a key of a free table, which we look for."""
-    keys: KeyPath = ()
-    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", where):
-        if name:
-            keys = (*keys, name)
-        elif index == "...":
-            keys = (*keys, _faulty_setting(data)) if keys == ("firmware", "settings") else keys
-        else:
-            keys = (*keys, int(index))
-    return keys
-
-
-def _faulty_setting(data: Mapping[str, object]) -> str:
-    """The first setting that does not have the form of one: the message does not say which."""
-    firmware = data["firmware"]
-    assert isinstance(firmware, dict)
-    for name, table in firmware["settings"].items():
-        try:
-            msgspec.convert(table, schema.Setting)
-        except msgspec.ValidationError:
-            return str(name)
-    raise AssertionError("a setting was refused, yet each alone is accepted")
-
-
-def _generic(keys: KeyPath) -> KeyPath:
-    return (*keys[:2], "*", *keys[3:]) if keys[:2] == ("firmware", "settings") and len(keys) > 2 else keys
+        return msgspec.convert(data, form), Form()
+    except msgspec.ValidationError:
+        shape = read_form(data, form)
+        return msgspec.convert(shape.mended, form), shape
 
 
 def _written(keys: KeyPath) -> str:
@@ -287,6 +188,14 @@ def _located(path: Path, mistakes: Iterable[Mistake]) -> list[ProfileError]:
         return []
     lines = LineIndex(path.read_text(encoding="utf-8"))
     return [ProfileError(path, lines.line_of(keys), _written(keys), advice) for keys, advice in found]
+
+
+def _all_located(path: Path, form: Form, of_rules: Iterable[Mistake]) -> list[ProfileError]:
+    """Mistakes of form and of the rules; where there are both, in the order of the lines."""
+    if not form.mistakes:
+        return _located(path, of_rules)
+    behind = [mistake for mistake in of_rules if not form.is_doubtful(mistake[0])]
+    return sorted(_located(path, [*form.mistakes, *behind]), key=lambda mistake: mistake.line)
 
 
 def _raise_first(path: Path, mistakes: Iterable[Mistake]) -> None:

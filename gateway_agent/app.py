@@ -24,7 +24,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from device_profiles import load_profiles
+from device_profiles import load_city_profiles
 from gateway_agent.admit.admission import Admission
 from gateway_agent.admit.intake import FRAMES_MAX as INTAKE_FRAMES_MAX
 from gateway_agent.admit.intake import Intake
@@ -97,7 +97,7 @@ class Gateway:
         self.started_at_unix_ms, self.started_at_ms = time.time_ns() // 1_000_000, clock.monotonic_ms()
         self.counters = counters = Counter[str]()
         collector_key = load_public(config.beside(city.collector_key)) if city.delivery == "receipt" else None
-        profiles = load_profiles(config.beside(folder) if folder else None)
+        profiles = load_city_profiles(config.beside(folder) if folder else None)
         self.sleeping_profiles = {profile.id for profile in profiles.values() if profile.power_source == "battery"}
         nodes_endpoint = make_endpoint(config, "nodes_broker", config.nodes_broker, f"sc-{self.id}-nodes", GATHER_MS)
         city_endpoint = make_endpoint(config, "city_broker", city, f"sc-{self.id}")

@@ -93,7 +93,7 @@ class SealSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class ProfilesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """folder: device profiles; "" for the shipped ones."""
+    """folder: a city's own device profiles, beside the shipped ones; "" for none."""
 
     folder: str = ""
 

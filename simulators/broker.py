@@ -22,7 +22,7 @@ allow_anonymous true
 persistence false
 max_queued_messages 10000
 max_inflight_messages 200
-log_dest file {directory}/broker.log
+log_dest stderr
 """
 
 
@@ -62,8 +62,7 @@ class Broker:
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.kind == "mosquitto":
             config = self.directory / "mosquitto.conf"
-            config.write_text(_MOSQUITTO_CONFIG.format(port=self.port, directory=self.directory))
-            self.directory.chmod(0o777)  # started by root, mosquitto gives its rights away before it opens its log
+            config.write_text(_MOSQUITTO_CONFIG.format(port=self.port))
             command = [find_mosquitto() or "mosquitto", "-c", str(config)]
         else:
             command = [sys.executable, "-m", "simulators.embedded_broker", str(self.port)]

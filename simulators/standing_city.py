@@ -26,13 +26,13 @@ from typing import Literal
 from simulators.broker import Broker, BrokerError
 from simulators.rom.board import DEFAULT_MAC, VirtualBoard
 from simulators.rom.stand_in import stand_in
+from simulators.standing_lock import MARK, is_running
 from simulators.world.world import Message, World
 
 GATEWAY = "piacenza-01"
 OPTIONS = Path("startcity.toml")
-_MARK = "# Made by `startcity sim city`.\n"
 _START_S, _STOP_S = 120.0, 30.0
-_LOOK_S = 0.1
+_LOOK_S, _LOOK_FOLDER_S = 0.1, 1.0
 _BREATH_MS = 12_000
 _SETTINGS = """
 [clock]
@@ -42,6 +42,9 @@ trust = "always"  # the node's clock is this machine's
 wait_s_max = 2  # somebody is watching
 """
 _TEXT = """\
+[city]
+folder = "{folder}"
+
 [flash]
 port = "{folder}/board"
 micropython = "{folder}/micropython.bin"
@@ -90,22 +93,20 @@ class Breath:
             yield {"at_ms": now_ms, "set": air}
 
 
-def is_running(folder: Path) -> int | None:
-    """The process of the city in this folder, or None."""
+def state_of_board(folder: Path) -> Literal["blank", "flashed", "in service"]:
+    """What was done with it already, as far as the files of bench and gateway say."""
     try:
-        with (folder / "lock").open("r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read() or 0)
-    except FileNotFoundError:
-        pass
-    return None
+        progress = json.loads((folder / "gateway" / "data" / "provision" / f"{DEFAULT_MAC}.json").read_bytes())
+        if "retire" in progress["done"]:
+            return "in service"
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not begun
+    return "flashed" if (folder / "bench" / "labels" / f"{DEFAULT_MAC}.txt").exists() else "blank"
 
 
 def start(folder: Path, broker: str | None) -> None:
     """Start it in a process of its own, and return when everything runs. Raises: CityError."""
-    if OPTIONS.exists() and not OPTIONS.read_text(encoding="utf-8").startswith(_MARK):
+    if OPTIONS.exists() and not OPTIONS.read_text(encoding="utf-8").startswith(MARK):
         raise CityError(f"{OPTIONS} is there already, and is yours: run this in another folder")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "ready").unlink(missing_ok=True)
@@ -174,7 +175,8 @@ class _Standing:
             await self._set_up()
             for name in ("collector", "gateway"):
                 config = self._folder / name / f"{name}.toml"
-                await self._spawn(stack, name, "run", "--config", str(config))
+                process = await self._spawn(stack, name, "run", "--config", str(config))
+            await self._until_said(process)
             sockets = stack.enter_context(tempfile.TemporaryDirectory(prefix="startcity-"))
             world = await stack.enter_async_context(World(Path(sockets) / "world.sock"))
             world.add(DEFAULT_MAC, Breath())
@@ -182,6 +184,8 @@ class _Standing:
             await stack.enter_async_context(board)
             keeper = asyncio.create_task(self._keep_vault())
             stack.callback(keeper.cancel)
+            watcher = asyncio.create_task(self._watch_folder())
+            stack.callback(watcher.cancel)
             self._write_options()
             (self._folder / "ready").touch()
             print("the city runs", flush=True)
@@ -224,7 +228,7 @@ class _Standing:
     def _write_options(self) -> None:
         text = _TEXT.format(folder=self._folder, nodes_port=self._brokers[0].port, node=DEFAULT_MAC)
         beside = OPTIONS.with_name(OPTIONS.name + ".new")
-        beside.write_text(_MARK + text, encoding="utf-8")
+        beside.write_text(MARK + text, encoding="utf-8")
         beside.replace(OPTIONS)
 
     async def _keep_vault(self) -> None:
@@ -249,7 +253,33 @@ class _Standing:
                     await asyncio.sleep(1)
             await asyncio.sleep(_LOOK_S)
 
-    async def _spawn(self, stack: contextlib.AsyncExitStack, name: str, *words: str) -> None:
+    async def _watch_folder(self) -> None:
+        """A city whose folder was taken away could not be ended by who knows only the folder."""
+        lock = self._folder / "lock"
+        place = lock.stat().st_ino
+        while not self._ended.is_set():
+            await asyncio.sleep(_LOOK_FOLDER_S)
+            try:
+                is_there = lock.stat().st_ino == place
+            except FileNotFoundError:
+                is_there = False
+            if not is_there:
+                print(f"{self._folder} is gone: the city ends", flush=True)
+                self._ended.set()
+
+    async def _until_said(self, gateway: asyncio.subprocess.Process) -> None:
+        """Until the gateway's status is of this process: before that its tools say that it does not run. Raises: CityError."""
+        status = self._folder / "gateway" / "data" / "status.json"
+        end_s = time.monotonic() + _START_S
+        while not self._ended.is_set():
+            with contextlib.suppress(OSError, ValueError):
+                if json.loads(status.read_bytes()).get("pid") == gateway.pid:
+                    return
+            if gateway.returncode is not None or time.monotonic() > end_s:
+                raise CityError(f"the gateway does not run: {self._folder / 'gateway.log'} says why")
+            await asyncio.sleep(_LOOK_S)
+
+    async def _spawn(self, stack: contextlib.AsyncExitStack, name: str, *words: str) -> asyncio.subprocess.Process:
         with (self._folder / f"{name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "startcity", name, *words, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
@@ -257,6 +287,7 @@ class _Standing:
         stack.push_async_callback(_end, process)
         watcher = asyncio.create_task(self._watch(name, process))
         stack.callback(watcher.cancel)
+        return process
 
     async def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
         code = await process.wait()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def show(config_path: Path, as_json: bool, all_names: bool) -> None:
 @click.option("--node", metavar="ID", help="One node only: 12 hex digits.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="A file; without it standard output.")
 def export(config_path: Path, form: str, node: str | None, out: Path | None) -> None:
-    """Write all readings with what is known of their times.
+    """Write all readings with what is known of their times. Where there are none, standard error says so.
 
     CSV has a quality for each time: synchronised, resolved (within time_bound_ms), unknown (between earliest and latest).
 
@@ -124,12 +125,13 @@ def export(config_path: Path, form: str, node: str | None, out: Path | None) -> 
     """
     from collector.export import export as write  # noqa: PLC0415
 
-    try:
-        node_id = None if node is None else bytes.fromhex(node)
-    except ValueError:
-        raise click.BadParameter(f"{node!r}: 12 hex digits", param_hint="--node") from None
+    if node is not None and not re.fullmatch(r"[0-9a-fA-F]{12}", node):
+        raise click.BadParameter(f"{node!r}: 12 hex digits", param_hint="--node")
+    node_id = None if node is None else bytes.fromhex(node)
+    nothing = "nothing is stored" if node is None else f"nothing is stored of node {node.lower()}"
     if out is None:
-        write(config_path, form, sys.stdout, node_id)
+        if not write(config_path, form, sys.stdout, node_id):
+            click.echo(nothing, err=True)
         return
     try:
         file = out.open("w", encoding="utf-8", newline="")
@@ -137,4 +139,4 @@ def export(config_path: Path, form: str, node: str | None, out: Path | None) -> 
         raise click.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
     with file:
         count = write(config_path, form, file, node_id)
-    click.echo(f"{count} readings in {out}", err=True)
+    click.echo(f"{count} readings in {out}" if count else f"{nothing}: {out} has no readings", err=True)

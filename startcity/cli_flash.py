@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from startcity import cli_flash_tools
 from startcity.cli_flash_bundle import bundle
 from startcity.defaults_file import defaults_option
 from startcity.flash_page import Page, plan_lines, said_of, tell_fault
+from startcity.known_profile import known_profile
 from startcity.node_command import parse_setting
 from startcity.secrets_in import read_password
 from startcity.translated import TranslatedGroup, lang_option
@@ -51,13 +53,22 @@ class FlashGroup(TranslatedGroup):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            return self._invoke(ctx)
         except FlashFault as fault:
             if ctx.params.get("as_json"):
                 tell_fault(fault)
             else:
                 click.echo(f"startcity: {' '.join(said_of(fault))}", err=True)
             raise Exit(fault.exit_code) from fault
+
+    def _invoke(self, ctx: click.Context) -> object:
+        """Raises: FlashFault: interrupted, also before or after the boards are worked on."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort) as error:
+            if ctx.invoked_subcommand is not None:
+                raise
+            raise FlashFault("interrupted") from error
 
 
 @click.group("flash", cls=FlashGroup, invoke_without_command=True)
@@ -73,6 +84,12 @@ class FlashGroup(TranslatedGroup):
 )
 @click.option("--application", type=_FOLDER, help="Folder with the node's program. Default: compiled from the sources.")
 @click.option("--profile", "profile_id", help="The device's profile; `startcity profile list` shows them.")
+@click.option(
+    "--profiles",
+    "profiles_folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of a city's own profiles, beside the shipped ones.",
+)
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the profile; may be repeated."
 )
@@ -177,6 +194,7 @@ def _flash(
     micropython_files: tuple[Path, ...],
     application: Path | None,
     profile_id: str | None,
+    profiles_folder: Path | None,
     settings: tuple[str, ...],
     wifi_ssid: str | None,
     wifi_password_file: Path | None,
@@ -207,8 +225,9 @@ def _flash(
 ) -> int:
     if need_sensor and no_test:
         raise click.UsageError(say("--need-sensor and --no-test exclude one another."))
-    opened = _open_bundle(bundle_file, bundle_key, micropython_files, application)
-    profile = _profile(profile_id, opened)
+    _need("littlefs", "segno")
+    opened = _open_bundle(bundle_file, bundle_key, micropython_files, application, profiles_folder)
+    profile = _profile(profile_id, opened, profiles_folder)
     wifi, broker = _network(
         dry_run, wifi_ssid, wifi_password_file, open_network, mqtt_host, mqtt_port, mqtt_user, mqtt_password_file
     )
@@ -247,6 +266,13 @@ def _flash(
             has_radio=not no_radio,
         )
         return _run(job, _ports(ports), jobs, as_json=as_json, print_label=print_label)
+
+
+def _need(*modules: str) -> None:
+    """What is imported late, so that `flash doctor` runs without it. Raises FlashFault no_tool, before any board is touched."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise FlashFault("no_tool", tool=module)
 
 
 def _run(job: Job, ports: Sequence[str], jobs: int, *, as_json: bool, print_label: bool) -> int:
@@ -305,26 +331,32 @@ def _ports(named: tuple[str, ...]) -> list[str]:
 
 
 def _open_bundle(
-    file: Path | None, key: Path | None, micropython_files: tuple[Path, ...], application: Path | None
+    file: Path | None,
+    key: Path | None,
+    micropython_files: tuple[Path, ...],
+    application: Path | None,
+    profiles_folder: Path | None,
 ) -> Bundle | None:
     if file is None:
         return None
-    if micropython_files or application is not None:
-        raise click.UsageError(say("--bundle has everything in it: leave --micropython and --application out."))
+    if micropython_files or application is not None or profiles_folder is not None:
+        raise click.UsageError(
+            say("--bundle has everything in it: leave --micropython, --application and --profiles out.")
+        )
     if key is None:
         raise ConfigError(say("Give --bundle-key: the public key of who made the bundle."))
     return open_bundle(file, key)
 
 
-def _profile(profile_id: str | None, opened: Bundle | None) -> Profile:
+def _profile(profile_id: str | None, opened: Bundle | None, folder: Path | None) -> Profile:
     if profile_id is None:
-        raise click.UsageError(say("Give --profile; `startcity profile list` shows them."))
-    if opened is not None:
-        with private_folder() as folder:
-            opened.write_profiles(folder)
-            profiles = load_profiles(folder)
-    else:
-        profiles = load_profiles()
+        template = "Give --profile; `startcity profile list` shows them. To try it without hardware, `startcity sim city` comes first."
+        raise click.UsageError(say(template))
+    if opened is None:
+        return known_profile(profile_id, folder)
+    with private_folder() as unpacked:
+        opened.write_profiles(unpacked)
+        profiles = load_profiles(unpacked)
     if profile_id not in profiles:
         known = ", ".join(sorted(profiles))
         raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=profile_id, known=known))
@@ -367,7 +399,7 @@ def _images(files: tuple[Path, ...]) -> list[MicroPythonImage]:
         try:
             images.append(read_image(file.read_bytes()))
         except OSError as error:
-            raise ConfigError(say("{file} cannot be read: {reason}.", file=file, reason=error)) from error
+            raise ConfigError(say("{file} cannot be read: {reason}.", file=file, reason=error.strerror)) from error
         except ImageError as error:
             raise FlashFault("wrong_image", file=file, reason=error) from error
     return images

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from device_profiles import load_profiles
+from device_profiles import load_city_profiles
 from gateway_agent.errors import ConfigError
 from gateway_agent.wire.signer import load_signer
 from startcity.translated import TranslatedGroup, lang_option
@@ -50,11 +50,23 @@ def bundle() -> None:
 @click.option(
     "--profile", "profile_ids", multiple=True, help="A profile to take in; may be repeated. Default: all of them."
 )
+@click.option(
+    "--profiles",
+    "profiles_folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of a city's own profiles, beside the shipped ones.",
+)
 @click.option("--application", type=_FOLDER, help="Folder with the node's program. Default: compiled from the sources.")
 @click.option("--name", default="startcity", show_default=True, help="What people call the bundle.")
 @lang_option
 def make(
-    out: Path, places: tuple[str, ...], key: Path, profile_ids: tuple[str, ...], application: Path | None, name: str
+    out: Path,
+    places: tuple[str, ...],
+    key: Path,
+    profile_ids: tuple[str, ...],
+    profiles_folder: Path | None,
+    application: Path | None,
+    name: str,
 ) -> None:
     """Make a bundle. The same parts and the same key give the same bytes.
 
@@ -73,7 +85,7 @@ def make(
         except ImageError as error:
             raise FlashFault("wrong_image", file=place, reason=error) from error
     architectures = sorted({image.chip.architecture for image, _ in images})
-    known = load_profiles()
+    known = load_city_profiles(profiles_folder)
     unknown = [profile_id for profile_id in profile_ids if profile_id not in known]
     if unknown:
         shown = ", ".join(sorted(known))

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import rich_click as click
 
-from device_profiles import Profile
 from gateway_agent.config import Config, load_config
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import NodeId
@@ -49,6 +48,12 @@ def group() -> None:
 @click.option(
     "--profile", "profile_id", required=True, help="The device's profile; `startcity profile list` shows them."
 )
+@click.option(
+    "--profiles",
+    "profiles_folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of a city's own profiles, beside the shipped ones.",
+)
 @click.option("--out", type=_FOLDER, required=True, help="Folder for the node's config.json and key.bin (mode 0600).")
 @click.option("--config", type=_FILE, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP)
 @click.option("--vault", type=_FOLDER, help="The vault that makes and keeps the node's master.")
@@ -80,6 +85,7 @@ def group() -> None:
 def add(
     node: str,
     profile_id: str,
+    profiles_folder: Path | None,
     out: Path,
     config: Path | None,
     vault: Path | None,
@@ -114,7 +120,7 @@ def add(
     if config is None and vault is None:
         raise ConfigError(say("Give --config (registers at a gateway), --vault (keeps the master), or both."))
     gateway = load_config(config) if config is not None else None
-    profile = _profile(profile_id, gateway)
+    profile = known_profile(profile_id, profiles_folder or _own_profiles(gateway))
     files = node_config(
         node_id,
         profile,
@@ -235,9 +241,8 @@ def _listed(records: list[NodeRecord]) -> list[_Listed]:
     return list(found.values())
 
 
-def _profile(profile_id: str, gateway: Config | None) -> Profile:
-    folder = gateway.beside(gateway.profiles.folder) if gateway is not None and gateway.profiles.folder else None
-    return known_profile(profile_id, folder)
+def _own_profiles(gateway: Config | None) -> Path | None:
+    return gateway.beside(gateway.profiles.folder) if gateway is not None and gateway.profiles.folder else None
 
 
 def _wifi(ssid: str, password_file: Path | None, is_open: bool) -> Wifi:

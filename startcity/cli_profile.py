@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import rich_click as click
 
 from device_profiles import Profile, find_mistakes, load_captures, load_profiles
+from device_profiles.files import PROFILE_FILE
+from gateway_agent.errors import ConfigError
 from startcity.profile_page import object_of, page_of
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import language, say
+from tools.flash.application import FIRMWARE
 
 _FOLDER_OPTION = click.option(
     "--folder",
@@ -34,7 +38,7 @@ def group() -> None:
     "--all", "check_all", is_flag=True, help="Check every profile of the folder (the default without PROFILE)."
 )
 @_FOLDER_OPTION
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: profiles, captures, errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: profiles, captures, errors, warnings.")
 @lang_option
 def check(profile_id: str | None, check_all: bool, folder: Path | None, as_json: bool) -> None:
     """Check profiles and captures; each mistake is shown with file, line, key and what to write. Exit code 1 if there is one.
@@ -52,17 +56,38 @@ def check(profile_id: str | None, check_all: bool, folder: Path | None, as_json:
         profiles = [profile for profile in profiles if profile.id == profile_id]
         mistakes = [mistake for mistake in mistakes if profile_id in (mistake.file.parent.name, mistake.key)]
         if not profiles and not mistakes:
-            raise click.UsageError(_unknown(profile_id, folder))
+            raise ConfigError(_unknown(profile_id, folder))
         captures_count = sum(len(load_captures(profile)) for profile in profiles) if not mistakes else 0
+    warnings = _without_application(profiles)
     if as_json:
         errors = [{"file": str(m.file), "line": m.line, "key": m.key, "text": m.advice} for m in mistakes]
-        click.echo(json.dumps({"profiles": len(profiles), "captures": captures_count, "errors": errors}))
+        click.echo(
+            json.dumps({"profiles": len(profiles), "captures": captures_count, "errors": errors, "warnings": warnings})
+        )
     else:
         for mistake in mistakes:
             click.echo(str(mistake), err=True)
+        for warning in warnings:
+            click.echo(warning["text"], err=True)
         counts = {"profiles": len(profiles), "captures": captures_count, "mistakes": len(mistakes)}
         click.echo(say("Profiles read: {profiles}; captures: {captures}; mistakes: {mistakes}.", **counts))
     sys.exit(1 if mistakes else 0)
+
+
+def _without_application(profiles: Sequence[Profile]) -> list[dict[str, str]]:
+    """No mistake, because a profile may be written before its program; but such a node cannot be flashed."""
+    folder = FIRMWARE / "apps"
+    if not folder.is_dir():  # an installation without the sources cannot tell
+        return []
+    template = (
+        "{file}: firmware.app: there is no firmware/apps/{app}.py yet; until then no board can be flashed with it."
+    )
+    return [
+        {"file": str(file), "key": "firmware.app", "text": say(template, file=file, app=profile.app)}
+        for profile in profiles
+        if not (folder / f"{profile.app}.py").is_file()
+        for file in (profile.folder / PROFILE_FILE,)
+    ]
 
 
 @group.command("list")
@@ -117,7 +142,7 @@ def show(profile_id: str, folder: Path | None, as_json: bool) -> None:
         for mistake in mistakes:
             if mistake.file.parent.name == profile_id or mistake.file == folder:
                 raise mistake
-        raise click.UsageError(_unknown(profile_id, folder))
+        raise ConfigError(_unknown(profile_id, folder))
     captures = load_captures(profile)
     if as_json:
         click.echo(json.dumps(object_of(profile, captures), ensure_ascii=False))

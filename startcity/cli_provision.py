@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import rich_click as click
 from click.exceptions import Exit
 
-from device_profiles import Profile, load_profiles
+from device_profiles import Profile, load_city_profiles
 from device_profiles.errors import ProfileError, SettingError
 from device_profiles.profile import Commissioning
 from gateway_agent.config import Config, load_config
@@ -32,7 +32,7 @@ from startcity.gateway_option import gateway_config_option
 from startcity.journal_tail import JournalTail, Stored
 from startcity.node_command import parse_setting
 from startcity.node_import import read_file, register, trust_vault
-from startcity.provision_cable import Cable, Network, check_board, check_generation, check_options
+from startcity.provision_cable import Cable, Network, check_board, check_generation, check_options, safe_mode
 from startcity.provision_gateway import GatewaySide, Proof
 from startcity.provision_voice import Voice, Waits, step_words, waiting_words
 from startcity.translated import TranslatedCommand, lang_option
@@ -136,8 +136,8 @@ def provision(
     Exit codes: 0 done; 2 a person has to change something, or an answer is missing; 3 the gateway does not run, the disk
     refuses, or another provision works on the node; 10 the label cannot be read; 11 the node was not found; 12 it did not
     take the settings; 13 it did not move; 14 a check failed; 15 no receipt came; 16 the port; 17 the board does not answer;
-    18 another board, or no node; 19 not written; 20, 21, 22 as `startcity node import`; 23 the node does not start; 24 it does
-    not reach its gateway; 130 interrupted.
+    18 another board, or no node; 19 not written; 20, 21, 22 as `startcity node import`; 23 the node does not start, or only
+    in safe mode; 24 it does not reach its gateway; 130 interrupted.
 
     \b
     Examples:
@@ -151,7 +151,7 @@ def provision(
     try:
         check_options(network, port)
         gateway = load_config(config)
-        profiles = load_profiles(gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None)
+        profiles = load_city_profiles(gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None)
         chosen = dict(parse_setting(text) for text in settings)
         sources = _Sources(gateway, label_file, file)
         old = _resumed(gateway, node, can_begin=port is not None) if resume else None
@@ -192,6 +192,7 @@ def provision(
             if dry_run:
                 run.show_plan()
                 return
+            run.need_somebody()
             if cable is not None and board is not None:
                 sources.need_root(progress.node, board.generation)
                 check_board(board, progress.node, progress.profile, sources.roots(progress.node))
@@ -270,7 +271,11 @@ class _Run:
                     "This gateway has no collector that could verify a reading: say --without-collector to end without."
                 )
             )
-        if not yes and not sys.stdin.isatty() and profile.commissioning and Step.CHECK not in progress.done:
+
+    def need_somebody(self) -> None:
+        """Raises: ConfigError: checks are to be done, and nobody can be asked when they may begin."""
+        is_to_check = bool(self._profile.commissioning) and Step.CHECK not in self._progress.done
+        if is_to_check and not self._yes and not sys.stdin.isatty():
             raise ConfigError(say("Nobody is there to be asked: say --yes, and the checks begin at once."))
 
     def show_plan(self) -> None:
@@ -295,7 +300,7 @@ class _Run:
         self._is_looked_at = True
         if self._progress.next_step is None:
             is_moved = board.generation >= max(self._roots(), default=LABEL_GENERATION)
-            if cable.write(self._changes(network)) != "written" and is_moved:
+            if cable.write(self._changes(network)) != "written" and is_moved and not self._is_safe():
                 return  # it is in service, and is started again when the cable is let go
             self._progress.done, self._progress.checks, self._progress.proof = {}, {}, None
         if Step.READ not in self._progress.done:
@@ -331,7 +336,7 @@ class _Run:
         """The only step over Wi-Fi that needs the label or the file."""
         self._side.status()  # a gateway that does not run hears nothing
         self._begin(Step.REGISTER)
-        self._progress.since = self._side.heads()
+        self._progress.since, self._journal = self._side.heads(), None
         records = sources.from_file(self._node_id)
         known = sources.known(self._node_id)
         label = sources.label
@@ -351,7 +356,7 @@ class _Run:
         self._end(Step.REGISTER)
 
     def rest(self) -> None:
-        """Every step that is not done, in order. Raises: NamedAdvice: a step did not come to its end."""
+        """Every step that is not done, in order. Raises: NamedAdvice: a step did not come to its end, or the node is in safe mode."""
         self._side.status()
         steps: dict[Step, Callable[[], bool]] = {
             Step.FIND: self._find,
@@ -368,6 +373,9 @@ class _Run:
             self._begin(step)
             if take():
                 self._end(step)
+        # What it said when it last began may not be sealed yet.
+        if self._until(lambda: not self._is_safe() or None, Waits.SEAL, _SETTLE_S) is None:
+            raise safe_mode(self._progress.node)
         self._voice.event("end", node=self._progress.node, exit_code=0, proof=self._progress.proof, already=is_old)
         if is_old:
             self._voice.words(say("Nothing is left to be done; --again takes every step once more."))
@@ -535,6 +543,10 @@ class _Run:
     def _roots(self) -> dict[int, bytes]:
         with open_registry(self._gateway) as registry:
             return {n.generation: n.root for n in registry.nodes() if n.node_id == self._node_id}
+
+    def _is_safe(self) -> bool:
+        """Whether it said that it runs without its application when it last began, as far as the gateway has sealed it."""
+        return bool(next((s.seen.value for s in reversed(self._readings()) if s.seen.name == "safe"), False))
 
     def _readings(self) -> list[Stored]:
         return self._tail().readings()
@@ -712,6 +724,9 @@ class _Sources:
 def _read_label(path: Path) -> Label:
     if str(path) == "-":
         return _parse_label(sys.stdin.read(_LABEL_BYTES_MAX))
+    if not path.exists():
+        template = "{file} does not exist: a label is written when the board is flashed. Run `startcity flash` first."
+        raise ConfigError(say(template, file=path))
     return _parse_label(read_secret(path).decode("utf-8", "replace"))
 
 

@@ -85,6 +85,7 @@ def city(folder: Path, stops: bool, foreground: bool, broker: Literal["mosquitto
     """
     require_repository("startcity sim city")
     from simulators import standing_city  # noqa: PLC0415
+    from simulators.standing_lock import is_running  # noqa: PLC0415
 
     try:
         if stops:
@@ -94,15 +95,20 @@ def city(folder: Path, stops: bool, foreground: bool, broker: Literal["mosquitto
         if foreground:
             standing_city.serve(folder, broker)
             return
-        if not standing_city.is_running(folder):
+        if not is_running(folder):
             standing_city.start(folder, broker)
     except standing_city.CityError as error:
         click.echo(f"startcity: {error}", err=True)
         sys.exit(1)
     where = "" if folder == Path("city") else f" --dir {shlex.quote(str(folder))}"
     click.echo(f"A city runs in {folder}: brokers, vault, gateway, collector, and a board on {folder}/board.")
-    click.echo("next           startcity flash              makes the board a node")
-    click.echo("               startcity provision --yes    puts it into service")
+    state = standing_city.state_of_board(folder)
+    if state == "in service":
+        click.echo("the board      is in service already")
+    else:
+        if state == "blank":
+            click.echo("next           startcity flash              makes the board a node")
+        click.echo(f"{'' if state == 'blank' else 'next':<15}startcity provision --yes    puts it into service")
     click.echo(f"to end it      startcity sim city --stop{where}")
 
 

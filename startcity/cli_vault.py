@@ -54,10 +54,11 @@ def init(vault: Path) -> None:
 
 
 @group.command("key")
-@click.argument("vault", type=_FOLDER)
+@click.argument("place", metavar="[VAULT]", type=_FOLDER, required=False)
+@click.option("--vault", type=_FOLDER, help="The vault's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @lang_option
-def key(vault: Path, as_json: bool) -> None:
+def key(place: Path | None, vault: Path | None, as_json: bool) -> None:
     """Show the vault's public keys, and make its key pairs where an old vault has none.
 
     Benches seal the masters of new nodes for the vault's public key; gateways take only files that the vault has signed. Both
@@ -66,7 +67,12 @@ def key(vault: Path, as_json: bool) -> None:
     \b
     Examples:
       startcity vault key vault
+      startcity vault key --vault vault
     """
+    if (place is None) == (vault is None):
+        raise click.UsageError(say("Give the vault's folder once: as VAULT or with --vault."))
+    vault = vault or place
+    assert vault is not None
     public, is_new = Vault.open(vault).make_keys()
     if as_json:
         found = {"v": 1, "file": str(vault / PUBLIC_FILE), "fingerprint": public.fingerprint, "is_new": is_new}
@@ -87,7 +93,7 @@ def key(vault: Path, as_json: bool) -> None:
     "--profiles",
     "profiles_folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of a city's own profiles. Default: the shipped ones.",
+    help="A folder of a city's own profiles, beside the shipped ones.",
 )
 @click.option("--name", help="What people call the node.")
 @click.option("--place", help="Where it is.")

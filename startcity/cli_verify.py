@@ -13,7 +13,7 @@ from typing import IO
 
 import rich_click as click
 
-_path = click.Path(path_type=Path, exists=True)
+_path = click.Path(path_type=Path)  # whether it is there is asked below, so that the answer is one line as for a key
 
 
 @click.command("verify")
@@ -56,6 +56,9 @@ def verify(
     from gateway_agent.wire.limits import GATEWAY_ID  # noqa: PLC0415
     from gateway_agent.wire.signer import load_public  # noqa: PLC0415
 
+    missing = next((each for each in (path, *collector_keys, *evidence) if not each.exists()), None)
+    if missing is not None:
+        raise ConfigError(f"{missing} does not exist")
     gateway_keys = {}
     owners: dict[bytes, str] = {}
     for text in keys:

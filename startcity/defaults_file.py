@@ -7,7 +7,8 @@
     wifi-ssid = "citta"
     wifi-password-file = "wifi.txt"    # beside this file; passwords themselves are no options, so none can stand here
 
-The command line and the environment come before it. Paths are relative to the file.
+The command line and the environment come before it. Paths are relative to the file. `startcity sim city` writes one, and names its folder
+in a section [city].
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 import rich_click as click
 
 from gateway_agent.errors import ConfigError
+from simulators.standing_lock import is_running
 from startcity.words import say
 
 DEFAULTS_FILE = Path("startcity.toml")
@@ -34,10 +36,20 @@ def defaults_option(section: str) -> Callable[[_F], _F]:
         path = value if value is not None else DEFAULTS_FILE
         if value is None and not path.is_file():
             return
-        found = _read(path, section)
-        if found:
+        content = _read(path)
+        found = content.get(section, {})
+        if isinstance(found, dict) and found:
             ctx.default_map = _by_parameter(ctx.command, path, section, found)
-            click.echo(say("Options that are not given are from {file}.", file=path), err=True)
+            names = ", ".join(f"--{name}" for name in found)
+            click.echo(say("From {file}, where not given here: {names}.", file=path.absolute(), names=names), err=True)
+        city = content.get("city")
+        if (
+            isinstance(city, dict)
+            and isinstance(city.get("folder"), str)
+            and not is_running(path.parent / city["folder"])
+        ):
+            template = "The simulated city of {file} does not run: start it with `startcity sim city --dir {folder}`."
+            click.echo(say(template, file=path, folder=city["folder"]), err=True)
 
     return click.option(
         "--defaults",
@@ -49,17 +61,17 @@ def defaults_option(section: str) -> Callable[[_F], _F]:
     )
 
 
-def _read(path: Path, section: str) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     """Raises: ConfigError."""
     try:
         with path.open("rb") as file:
             data = file.read(_BYTES_MAX + 1)
         if len(data) > _BYTES_MAX:
             raise ValueError(f"more than {_BYTES_MAX} bytes")
-        found = tomllib.loads(data.decode()).get(section, {})
+        return tomllib.loads(data.decode())
     except (OSError, ValueError) as error:
-        raise ConfigError(say("{file} cannot be read: {reason}.", file=path, reason=error)) from error
-    return found if isinstance(found, dict) else {}
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(say("{file} cannot be read: {reason}.", file=path, reason=reason)) from error
 
 
 def _by_parameter(command: click.Command, path: Path, section: str, found: dict[str, Any]) -> dict[str, Any]:

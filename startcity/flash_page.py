@@ -87,6 +87,9 @@ def plan_lines(values: Mapping[str, Any]) -> list[str]:
     if values["erases"]:
         lines.append(say("erase the whole flash"))
     for at, size in values["firmware"]:
+        if values["micropython"] == "?":
+            lines.append(say("{at}: MicroPython, {size} bytes; the image does not say its version", at=at, size=size))
+            continue
         lines.append(say("{at}: MicroPython {version}, {size} bytes", at=at, version=values["micropython"], size=size))
     lines.append(say("{at}: key and identity (NVS), {size} bytes", at=values["nvs"][0], size=values["nvs"][1]))
     at, size, count = values["files"]

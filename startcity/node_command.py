@@ -16,7 +16,7 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
-from device_profiles import Profile, load_profiles
+from device_profiles import Profile, load_city_profiles
 from gateway_agent.config import Config, load_config
 from gateway_agent.control.command_check import CommandError, check_command
 from gateway_agent.control.command_files import ask, read_all
@@ -125,7 +125,7 @@ def _check(gateway: Config, node_id: bytes, content: dict[str, Any]) -> None:
     profile: Profile | None = None
     if records:
         folder = gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None
-        profile = load_profiles(folder).get(records[-1].profile)
+        profile = load_city_profiles(folder).get(records[-1].profile)
     if profile is not None:
         profile.firmware_config({name: value for name, value in content.get("settings", {}).items()})
     try:

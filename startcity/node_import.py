@@ -12,7 +12,7 @@ from typing import NamedTuple
 import rich_click as click
 from click.exceptions import Exit
 
-from device_profiles import load_profiles
+from device_profiles import load_city_profiles
 from gateway_agent.config import Config, load_config
 from gateway_agent.errors import ConfigError
 from gateway_agent.registry import NodeRecord, open_registry
@@ -124,12 +124,12 @@ def trust_vault(gateway: Config, vault_key: Path | None, yes: bool) -> None:
         if not sys.stdin.isatty():
             raise ConfigError(
                 say(
-                    "The vault's fingerprint is {fingerprint}: compare it with `startcity vault key` and say --yes.",
+                    "The vault's fingerprint is {fingerprint}: compare it with `startcity vault key VAULT` and say --yes.",
                     fingerprint=public.fingerprint,
                 )
             )
         click.echo(say("Fingerprint: {fingerprint}", fingerprint=public.fingerprint), err=True)
-        if not click.confirm(say("Is it the one that `startcity vault key` shows?"), err=True):
+        if not click.confirm(say("Is it the one that `startcity vault key VAULT` shows?"), err=True):
             raise ConfigError(say("The vault was not trusted; nothing was changed."))
     write_public(gateway.vault_key, public.pem())
 
@@ -144,7 +144,7 @@ def register(gateway: Config, nodes: list[NodeRecord], *, replace: bool) -> None
         raise ConfigError(
             say("{folder} does not exist: make the gateway with `startcity gateway init` first.", folder=gateway.data)
         )
-    profiles = load_profiles(gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None)
+    profiles = load_city_profiles(gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None)
     with open_registry(gateway) as registry:
         known = registry.nodes()
         texts: dict[bytes, tuple[str, str]] = {}

@@ -137,7 +137,7 @@ class Cable:
         return done.state
 
     def start(self, node: str) -> None:
-        """Reset it and follow its start. Raises: NamedAdvice: it stopped, or did not reach its broker."""
+        """Reset it and follow its start. Raises: NamedAdvice: it stopped, is in safe mode, or did not reach its broker."""
         heard: dict[Heard, str] = {}
 
         def told(what: Heard, text: str) -> None:
@@ -152,11 +152,12 @@ class Cable:
             raise NamedAdvice(
                 "NotStarted", NOT_STARTED, template, name="NotStarted", node=node, reason=heard[Heard.STOPPED]
             )
-        if end is None and Heard.TROUBLE in heard:
+        if end is Heard.SAFE:
+            raise safe_mode(node)
+        reason = heard.get(Heard.TROUBLE) or heard.get(Heard.JOINING)
+        if end is None and reason:
             template = "{name}: node {node} has not reached its gateway's broker: {reason}. Correct it with --wifi-ssid or --mqtt-host."
-            raise NamedAdvice(
-                "NotConnected", NOT_CONNECTED, template, name="NotConnected", node=node, reason=heard[Heard.TROUBLE]
-            )
+            raise NamedAdvice("NotConnected", NOT_CONNECTED, template, name="NotConnected", node=node, reason=reason)
         if end is None:
             self._voice.words(say("Its console said nothing: whether it runs, Wi-Fi will tell."))
 
@@ -173,6 +174,15 @@ class Cable:
             self._is_stopped = fault.name not in ("port_missing", "port_denied", "port_busy", "port_lost", "no_tool")
             exit_code = NO_PROMPT if fault.name == "no_prompt" else BAD_PORT
             raise NamedAdvice(fault.name, exit_code, "{said}", said=" ".join(said_of(fault))) from fault
+
+
+def safe_mode(node: str) -> NamedAdvice:
+    """What is said of a node that runs without its application: it is not in service."""
+    template = (
+        "{name}: node {node} is in safe mode: it runs without its application, because its last starts have failed. Its readings "
+        "`crash` and `fault` say why. Repair it, try it with `startcity node command {node} reboot`, and call this again."
+    )
+    return NamedAdvice("SafeMode", NOT_STARTED, template, name="SafeMode", node=node)
 
 
 def check_board(board: BoardReport, node: str, profile: str, roots: Mapping[int, bytes]) -> None:

@@ -12,7 +12,7 @@ import importlib
 from typing import NamedTuple
 
 import rich_click as click
-from click.exceptions import Exit
+from click.exceptions import Exit, NoSuchCommand
 
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
@@ -42,6 +42,9 @@ WORDS: dict[str, Word] = {
 }
 
 
+_EXTRAS = {"flash": "tools", "provision": "tools"}  # of pyproject.toml, where the extra has another name than the word
+
+
 class LazyGroup(TranslatedGroup):
     """A group that knows its sub-commands by name and imports one when it is called."""
 
@@ -56,7 +59,10 @@ class LazyGroup(TranslatedGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
+        try:
+            name, command, rest = super().resolve_command(ctx, args)
+        except NoSuchCommand as error:
+            raise NoSuchCommand(error.command_name, possibilities=WORDS, ctx=ctx) from None
         return name, _import_command(name) if name and command else None, rest
 
     def invoke(self, ctx: click.Context) -> object:
@@ -97,7 +103,7 @@ def _import_command(name: str) -> click.Command:
         missing = error.name or module_name
         raise click.UsageError(
             f"`startcity {name}` is not part of this installation ({missing} is missing): "
-            "install startcity with its extras, `pip install 'startcity[gateway,collector,sim]'`"
+            f"in the folder of startcity's sources, run `pip install '.[{_EXTRAS.get(name, name)}]'`"
         ) from error
     for attribute in (name, "group"):
         command = getattr(module, attribute, None)

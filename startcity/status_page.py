@@ -53,7 +53,7 @@ def page_of(
         now_ms: the wall clock.
         run_command: what starts this gateway by hand.
     """
-    brokers, lanes = list(_brokers(status)), list(_lanes(status, oldest_ms, now_ms))
+    brokers, lanes = list(_brokers(status, is_alive(status, now_ms))), list(_lanes(status, oldest_ms, now_ms))
     if not is_alive(status, now_ms):  # who does not run is not connected, and gets no receipts: one cause, one mark
         brokers, lanes = ([line._replace(is_bad=False) for line in part] for part in (brokers, lanes))
     lines = [*_process(status, now_ms), *_clock(status), *brokers, *_nodes(status)]
@@ -109,11 +109,13 @@ def _clock(status: Status) -> Iterator[Line]:
         yield Line(say("clock"), say("nothing disciplines it, so the nodes get no time: see `timedatectl`"), True)
 
 
-def _brokers(status: Status) -> Iterator[Line]:
+def _brokers(status: Status, is_gateway_alive: bool) -> Iterator[Line]:
     city = status.get("city_broker", {})
     for label, link in ((say("nodes' broker"), status.get("nodes_broker", {})), (say("city's broker"), city)):
         if link.get("is_connected"):
-            yield Line(label, say("{address}, connected", address=link.get("address")))
+            address = link.get("address")
+            is_now = say("{address}, connected", address=address)
+            yield Line(label, is_now if is_gateway_alive else say("{address}, was connected then", address=address))
         elif link:
             yield Line(label, say("{address}, not connected: {reason}", **_of(link, "address", "reason")), True)
     if city.get("delivery") == "broker":
@@ -218,8 +220,14 @@ def _too_early(written: Written) -> str:
 
 def _counters(status: Status) -> Iterator[Line]:
     counters: Mapping[str, int] = status.get("counters", {})
-    plain = ("admitted", "readings", "repeats", "out_of_range")
-    taken = ", ".join(f"{name} {counters[name]}" for name in plain if counters.get(name))
+    given = counters.get
+    texts = {
+        "admitted": say("frames admitted {count}", count=given("admitted")),
+        "readings": say("readings {count}", count=given("readings")),
+        "repeats": say("repeats {count}", count=given("repeats")),
+        "out_of_range": say("out of range {count}", count=given("out_of_range")),
+    }
+    taken = ", ".join(text for name, text in texts.items() if given(name))
     if taken:
         yield Line(say("since the start"), taken)
     ours = {name: count for name, count in counters.items() if name == "errors_of_ours" or name.startswith("restarts_")}

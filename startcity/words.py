@@ -393,10 +393,22 @@ _PAIRS: tuple[tuple[str, str], ...] = (
         "Controlla tutti i profili della cartella (come senza PROFILE).",
     ),
     (
+        "A folder of a city's own profiles, beside the shipped ones.",
+        "Una cartella di profili propri della città, accanto a quelli forniti.",
+    ),
+    (
         "A folder of a city's own profiles. Default: the shipped ones.",
         "Una cartella di profili propri della città. Se manca: quelli forniti.",
     ),
-    ("Print one JSON object: profiles, captures, errors.", "Stampa un oggetto JSON: profiles, captures, errors."),
+    (
+        "Print one JSON object: profiles, captures, errors, warnings.",
+        "Stampa un oggetto JSON: profiles, captures, errors, warnings.",
+    ),
+    (
+        "{file}: firmware.app: there is no firmware/apps/{app}.py yet; until then no board can be flashed with it.",
+        "{file}: firmware.app: firmware/apps/{app}.py non c'è ancora; finché non è scritto, con questo profilo non si può programmare "
+        "nessuna scheda.",
+    ),
     ("Give a profile or --all, not both.", "Indicare un profilo o --all, non entrambi."),
     (
         "Profiles read: {profiles}; captures: {captures}; mistakes: {mistakes}.",

@@ -38,7 +38,7 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "10 the label cannot be read; 11 the node was not found; 12 it did not "
         "take the settings; 13 it did not move; 14 a check failed; 15 no receipt came; 16 the port; 17 the board does not "
         "answer; 18 another board, or no node; 19 not written; 20, 21, 22 as `startcity node import`; 23 the node does "
-        "not start; 24 it does not reach its gateway; 130 interrupted.",
+        "not start, or only in safe mode; 24 it does not reach its gateway; 130 interrupted.",
         "Mette in servizio un nodo: dall'etichetta alla prima lettura che la città ha verificato."
         "\n\nCon --port il nodo è collegato al cavo: gli si chiede chi è, deve essere quello dell'etichetta o del file, "
         "riceve la rete Wi-Fi e l'indirizzo del gateway che sono dati, viene avviato e il suo avvio è seguito. Le password "
@@ -53,8 +53,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "10 l'etichetta non si legge; 11 il nodo non è stato trovato; "
         "12 non ha accettato le impostazioni; 13 non è passato; 14 una verifica non è riuscita; 15 non è "
         "arrivata la ricevuta; 16 la porta; 17 la scheda non risponde; 18 un'altra scheda, o non è un nodo; 19 non "
-        "scritto; 20, 21, 22 come `startcity node import`; 23 il nodo non si avvia; 24 non raggiunge il gateway; "
-        "130 interrotto.",
+        "scritto; 20, 21, 22 come `startcity node import`; 23 il nodo non si avvia, o solo in modalità sicura; "
+        "24 non raggiunge il gateway; 130 interrotto.",
     ),
     (
         "Node {node} speaks under key generation {generation}, and nobody has given its root: give its label (generation 0), "
@@ -62,7 +62,15 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Il nodo {node} parla con la generazione di chiavi {generation}, e nessuno ne ha dato la chiave derivata: dare la sua "
         "etichetta (generazione 0), o un file del caveau con quella generazione.",
     ),
-    ("Options that are not given are from {file}.", "Le opzioni non date sono da {file}."),
+    ("From {file}, where not given here: {names}.", "Da {file}, se non date qui: {names}."),
+    (
+        "The simulated city of {file} does not run: start it with `startcity sim city --dir {folder}`.",
+        "La città simulata di {file} non è in funzione: avviarla con `startcity sim city --dir {folder}`.",
+    ),
+    (
+        "{file} does not exist: a label is written when the board is flashed. Run `startcity flash` first.",
+        "{file} non esiste: l'etichetta si scrive quando si programma la scheda. Eseguire prima `startcity flash`.",
+    ),
     (
         "TOML file with options, in a section of the command's name. Default: startcity.toml in this folder, if there is one.",
         "File TOML con le opzioni, in una sezione con il nome del comando. Se manca: startcity.toml di questa cartella, se c'è.",
@@ -147,6 +155,12 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "{name}: node {node} has another key than the label or the file: it was flashed anew since. Take its new label.",
         "{name}: il nodo {node} ha un'altra chiave da quella dell'etichetta o del file: è stato riprogrammato nel frattempo. "
         "Prendere la nuova etichetta.",
+    ),
+    (
+        "{name}: node {node} is in safe mode: it runs without its application, because its last starts have failed. Its readings "
+        "`crash` and `fault` say why. Repair it, try it with `startcity node command {node} reboot`, and call this again.",
+        "{name}: il nodo {node} è in modalità sicura: funziona senza la sua applicazione, perché gli ultimi avvii non sono riusciti. "
+        "Le letture `crash` e `fault` dicono perché. Ripararlo, provarlo con `startcity node command {node} reboot`, e ripetere.",
     ),
     (
         "{name}: node {node} has not reached its gateway's broker: {reason}. Correct it with --wifi-ssid or --mqtt-host.",

@@ -224,16 +224,16 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Due delle porte sono lo stesso dispositivo.",
     ),
     (
-        "--bundle has everything in it: leave --micropython and --application out.",
-        "--bundle contiene tutto: togliere --micropython e --application.",
+        "--bundle has everything in it: leave --micropython, --application and --profiles out.",
+        "--bundle contiene tutto: togliere --micropython, --application e --profiles.",
     ),
     (
         "Give --bundle-key: the public key of who made the bundle.",
         "Indicare --bundle-key: la chiave pubblica di chi ha fatto il pacchetto.",
     ),
     (
-        "Give --profile; `startcity profile list` shows them.",
-        "Indicare --profile; `startcity profile list` li mostra.",
+        "Give --profile; `startcity profile list` shows them. To try it without hardware, `startcity sim city` comes first.",
+        "Indicare --profile; `startcity profile list` li mostra. Per provare senza hardware viene prima `startcity sim city`.",
     ),
     (
         "Give --wifi-ssid and --mqtt-host: the node needs both to reach its gateway.",
@@ -350,6 +350,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
     (
         "erase the whole flash",
         "cancella tutta la flash",
+    ),
+    (
+        "{at}: MicroPython, {size} bytes; the image does not say its version",
+        "{at}: MicroPython, {size} byte; l'immagine non dice la sua versione",
     ),
     (
         "{at}: MicroPython {version}, {size} bytes",
@@ -672,8 +676,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "{tool} non è installato qui.",
     ),
     (
-        "Install it: pip install 'startcity[tools]'.",
-        "Installarlo: pip install 'startcity[tools]'.",
+        "Install it: in the folder of startcity's sources, pip install '.[tools]'.",
+        "Installarlo: nella cartella dei sorgenti di startcity, pip install '.[tools]'.",
     ),
     (
         "Another run is working on the board {mac}.",

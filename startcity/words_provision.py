@@ -71,8 +71,12 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Quanto può attendere ogni passo il nodo o la città. Se manca: più di quanto un nodo del profilo può tacere.",
     ),
     (
-        "Is it the one that `startcity vault key` shows?",
-        "È quella che mostra `startcity vault key`?",
+        "Give the vault's folder once: as VAULT or with --vault.",
+        "Dare la cartella del caveau una volta sola: come VAULT o con --vault.",
+    ),
+    (
+        "Is it the one that `startcity vault key VAULT` shows?",
+        "È quella che mostra `startcity vault key VAULT`?",
     ),
     (
         "Key generation; may be repeated. 0 stands in for the label of a new node.",
@@ -258,8 +262,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Il caveau non è stato accettato; nulla è cambiato.",
     ),
     (
-        "The vault's fingerprint is {fingerprint}: compare it with `startcity vault key` and say --yes.",
-        "L'impronta del caveau è {fingerprint}: confrontarla con `startcity vault key` e aggiungere --yes.",
+        "The vault's fingerprint is {fingerprint}: compare it with `startcity vault key VAULT` and say --yes.",
+        "L'impronta del caveau è {fingerprint}: confrontarla con `startcity vault key VAULT` e aggiungere --yes.",
     ),
     (
         "The vault's fingerprint was compared: trust it without being asked.",

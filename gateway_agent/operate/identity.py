@@ -97,22 +97,27 @@ class Identity:
         return self.signer.public_bytes
 
     def tell(self, publish_word: PublishWord) -> None:
-        """Give the city's broker every change, retained: a collector may come later, and follows from the first key on."""
+        """Give the city's broker every change, retained: a collector may come later, and follows from the first key on.
 
-        async def publish() -> None:
+        Each is on its way when this returns: what the newest key signs comes behind it.
+        """
+
+        async def wait(sent: list[Awaitable[None]]) -> None:
             try:
-                sent = [
-                    asyncio.ensure_future(publish_word(f"key/{_old_key(change)}", change, retain=True))
-                    for change in self._changes
-                ]
                 await asyncio.gather(*sent)
             except Unavailable as error:
-                log.warning("a change of the key was not told: %s", error)  # the next connection tells it
+                _log_untold(error)
 
-        if self._changes:
-            task = asyncio.create_task(publish())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if not self._changes:
+            return
+        try:
+            sent = [publish_word(f"key/{_old_key(change)}", change, retain=True) for change in self._changes]
+        except Unavailable as error:
+            _log_untold(error)
+            return
+        task = asyncio.create_task(wait(sent))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def look(self, rotate: Callable[[], Awaitable[bytes]], read: Worker) -> None:
         """Whether `startcity gateway rotate-key` has asked. Raises: Unavailable."""
@@ -126,6 +131,10 @@ class Identity:
         else:
             result = {"key_id": self.signer.key_id.hex(), "public_key": public.hex()}
         await read(lambda: tell_result(self._data, request, result))
+
+
+def _log_untold(error: Unavailable) -> None:
+    log.warning("a change of the key was not told: %s", error)  # the next connection tells it
 
 
 def _old_key(change: bytes) -> str:

@@ -75,8 +75,8 @@ class MqttUplink:
                     log.warning("the city's broker: %s; check its access list", error)
             self._connection = connection
             self.state.up()
+            on_connected()  # first: it tells the changes of the key that the state is signed with
             self.publish_state(self._make_state(True))
-            on_connected()
 
         await stay_connected(self.state, connect, serve, self._sleep_ms, city_backoff())
 
@@ -109,15 +109,18 @@ class MqttUplink:
                 f"the city's broker refused a batch: {REASONS.get(reason, reason)}; check its access list"
             )
 
-    async def publish_word(self, word: str, data: bytes, *, retain: bool = False) -> None:
-        """On a further topic of the gateway. Done when the broker has it.
+    def publish_word(self, word: str, data: bytes, *, retain: bool = False) -> Awaitable[None]:
+        """On a further topic of the gateway, before whatever is published after this call. Done when the broker has it.
 
         Raises:
-            Unavailable: as `publish`.
+            Unavailable: as `publish`; at once where there is no connection.
         """
         if self._connection is None:
             raise Unavailable("not connected")
-        reason = await self._connection.publish(f"sc/{self._gateway_id}/{word}", data, retain=retain)
+        return self._word_done(word, self._connection.publish(f"sc/{self._gateway_id}/{word}", data, retain=retain))
+
+    async def _word_done(self, word: str, sent: Awaitable[int]) -> None:
+        reason = await sent
         if reason >= 0x80:
             raise Unavailable(f"the city's broker refused {word}: {REASONS.get(reason, reason)}; check its access list")
 

@@ -39,6 +39,12 @@ def replay(kind: str, settings: tuple[str, ...]) -> None:
     the exit code is then 1. It is 2 where the first line is not the expected header.
 
     \b
+    Settings, with their defaults:
+      parking  weakest_nt=1500 occupied_h_max=168 starts_empty=0
+      strain   those of `startcity profile show strain-hx711`
+      meter    leak_l_h=4 leak_h=22 night_l_h=2 nights=3 burst_l_h=1500 burst_min=30 q4_l_h=5000 resolution_ml=1000
+
+    \b
     Example:
       python -m simulators.replay parking < stall.csv > states.jsonl
     """

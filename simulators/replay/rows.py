@@ -87,6 +87,23 @@ def _lines():
             yield number, line
 
 
+def line_of(answer):
+    """An answer as JSON: the time first, the other keys by their alphabet (the machine's tables have no order), and a float with
+    the digits that it was made from (the machine writes 9 / 1000 as 0.008999999999999999)."""
+    parts = ['"time_s": ' + _number(answer["time_s"])] if "time_s" in answer else []
+    for key in sorted(answer):
+        if key != "time_s":
+            parts.append('"' + key + '": ' + _number(answer[key]))
+    return "{" + ", ".join(parts) + "}"
+
+
+def _number(value):
+    if not isinstance(value, float) or not -1e9 < value < 1e9:
+        return json.dumps(value)
+    text = f"{value:.6f}".rstrip("0")
+    return text + "0" if text.endswith(".") else text
+
+
 def run(columns, optional, take, now):
     """Call `take(row)` for each row and write what it returns as JSON; `row` is a list of integers, None for an optional one that is
     missing or an empty cell.
@@ -137,7 +154,7 @@ def run(columns, optional, take, now):
             answer["row"] = row_number
             answer["error"] = str(error)
             answer["time_s"] = row[0] / 10 ** columns[0][1] if row else None
-        write(json.dumps(answer))
+        write(line_of(answer))
         write("\n")
     if bad:
         print(str(bad) + " rows could not be used", file=sys.stderr)

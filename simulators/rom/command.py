@@ -123,7 +123,10 @@ def board(
     from simulators.rom.stand_in import stand_in  # noqa: PLC0415
 
     if stand_in_path is not None:
-        stand_in_path.write_bytes(stand_in(chip, "two-ota" if layout == "two-ota" else "one-app"))
+        try:
+            stand_in_path.write_bytes(stand_in(chip, "two-ota" if layout == "two-ota" else "one-app"))
+        except OSError as error:
+            raise click.UsageError(f"{stand_in_path} cannot be written: {error.strerror}") from None
         return
     if flash is None:
         raise click.UsageError("--flash is missing: the file with the board's flash, which is made where there is none")

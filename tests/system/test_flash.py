@@ -31,6 +31,7 @@ from tools.flash.flash_many import exit_code_of, flash_many
 from tools.flash.micropython_image import read_image
 from tools.flash.nvs_image import read_key
 from tools.masters_file import read_masters
+from tools.secret_files import write_secret
 from tools.vault import Vault
 from tools.vault_keys import VaultPublic
 
@@ -336,6 +337,21 @@ async def test_a_backup_is_the_flash_and_goes_back_onto_its_board_only(bench: Be
     assert board.flash.read_bytes() == before
 
 
+async def test_a_board_that_writes_at_its_start_gets_its_backup_back(bench: Bench) -> None:
+    """MicroPython makes its file system when it starts: what the restored board writes then is no sign of a worn flash."""
+    board = await bench.plug_in("tty", 1)
+    with board.flash.open("r+b") as flash:
+        flash.seek(0x1000)
+        flash.write(stand_in("esp32", app_bytes=0x1000))
+    before, out = board.flash.read_bytes(), bench.folder / "copy.flash"
+    write_secret(out, before)
+    saved = await backup.restore(board.port, out, "240ac4000001", 921600, lambda _: None, lambda *_: None)
+    assert saved.size == len(before)
+    async with asyncio.timeout(30):
+        while board.flash.read_bytes() == before:
+            await asyncio.sleep(0.05)
+
+
 async def test_the_monitor_shows_what_the_board_says_and_sends_what_is_typed(bench: Bench) -> None:
     """Until Ctrl-]; a port that another program has is named as such."""
     board = await bench.plug_in("tty", 1, size_mb=4)
@@ -369,7 +385,6 @@ async def test_the_command_flashes_from_a_bundle_and_speaks_json(bench: Bench) -
     Vault.init(vault)[0].make_keys()
     (folder / "mp.bin").write_bytes(stand_in("esp32", app_bytes=0x1000))
     from gateway_agent.wire.signer import Signer
-    from tools.secret_files import write_secret
 
     signer = Signer.generate()
     write_secret(folder / "maker.pem", signer.private_pem())

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+
+from simulators.standing_lock import is_running
+from tests.support.waiting import wait_until
 
 REPO = Path(__file__).parents[2]
 LIMIT_S = 300
@@ -28,7 +33,7 @@ def commands() -> list[str]:
 @pytest.mark.timeout(400)
 def test_three_commands_bring_a_blank_board_to_a_verified_reading(tmp_path: Path) -> None:
     """Each as it stands in the README, in an empty folder and without a terminal; the archive is intact and has the
-    node's temperature, and the whole takes less than five minutes."""
+    node's temperature, and the whole takes less than five minutes. Started again, its gateway runs at once; it ends with its folder."""
     lines = commands()
     assert [line.split()[:2] for line in lines] == [["startcity", word] for word in ("sim", "flash", "provision")]
     env = {name: value for name, value in os.environ.items() if not name.startswith(_NAMES)}
@@ -55,7 +60,18 @@ def test_three_commands_bring_a_blank_board_to_a_verified_reading(tmp_path: Path
         key = "piacenza-01=city/gateway/gateway.pub.pem"
         assert "INTACT" in shell(f"startcity verify city/collector/data/archive --key {key}")
         assert "temperature" in shell("startcity collector export --config city/collector/collector.toml")
-        assert "A city runs" in shell("startcity sim city"), "called again it leaves the running one alone"
-    finally:
+        said_again = shell("startcity sim city")
+        assert "A city runs" in said_again, "called again it leaves the running one alone"
+        assert "is in service already" in said_again and "startcity flash" not in said_again
         shell("startcity sim city --stop")
-    assert not (tmp_path / "city" / "ready").exists()
+        assert not (tmp_path / "city" / "ready").exists()
+        shell("startcity sim city")
+        shell("startcity gateway status --config city/gateway/gateway.toml")
+        parts = psutil.Process(is_running(tmp_path / "city")).children(recursive=True)
+        assert len(parts) >= 5, parts
+        assert not {path.stat().st_mode & 0o002 for path in (tmp_path / "city").iterdir()} - {0}
+        shutil.move(tmp_path / "city", tmp_path / "gone")
+        wait_until(lambda: not is_running(tmp_path / "gone"), "the city to end with its folder")
+        assert not psutil.wait_procs(parts, timeout=10)[1], "nothing of it goes on alone"
+    finally:
+        shell("startcity sim city --stop || true")

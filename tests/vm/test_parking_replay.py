@@ -32,6 +32,10 @@ def replay(lines: list[str], *arguments: str, timeout_s: float = 100) -> tuple[i
         check=False,
         timeout=timeout_s,
     )
+    for text in done.stdout.splitlines():
+        keys = list(json.loads(text))
+        assert keys == sorted(keys, key=lambda key: (key != "time_s", key)), "the same order in every row"
+        assert "9999999" not in text and "0000000" not in text, "digits that nobody measured"
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 

@@ -203,7 +203,7 @@ def versions() -> list[Finding]:
                     name,
                     BAD if is_needed else WARNING,
                     "{tool} is not installed here.",
-                    "Install it: pip install 'startcity[tools]'.",
+                    "Install it: in the folder of startcity's sources, pip install '.[tools]'.",
                     {"tool": name},
                 )
             )
@@ -215,7 +215,7 @@ def versions() -> list[Finding]:
                     name,
                     WARNING,
                     "{tool} {version}: this version was not tried.",
-                    "Install it: pip install 'startcity[tools]'.",
+                    "Install it: in the folder of startcity's sources, pip install '.[tools]'.",
                     {"tool": name, "version": version},
                 )
             )

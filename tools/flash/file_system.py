@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from littlefs import LittleFS, LittleFSError
-
 from tools.flash.flash_fault import FlashFault
 
 BLOCK_BYTES = 4096
@@ -34,6 +32,8 @@ def littlefs_image(size: int, files: Mapping[str, bytes]) -> bytes:
     """
     if size % BLOCK_BYTES:
         raise ValueError(f"{size} bytes are no whole number of blocks")
+    from littlefs import LittleFS, LittleFSError  # noqa: PLC0415  (of the bench only)
+
     system = LittleFS(
         block_size=BLOCK_BYTES,
         block_count=size // BLOCK_BYTES,

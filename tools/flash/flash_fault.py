@@ -207,7 +207,12 @@ KINDS: dict[str, Kind] = {
         "Do not use it; look at where the pin comes from.",
     ),
     "interrupted": Kind(SOME_FAILED, False, "It was interrupted.", "Start again: the board goes on where it was."),
-    "no_tool": Kind(USAGE, False, "{tool} is not installed here.", "Install it: pip install 'startcity[tools]'."),
+    "no_tool": Kind(
+        USAGE,
+        False,
+        "{tool} is not installed here.",
+        "Install it: in the folder of startcity's sources, pip install '.[tools]'.",
+    ),
     "busy_board": Kind(
         NOT_OPENED,
         False,

@@ -8,8 +8,6 @@ import html
 import io
 from pathlib import Path
 
-import segno
-
 from gateway_agent.model import NodeId
 from gateway_agent.wire.keys import derive_root
 from gateway_agent.wire.label import make_label
@@ -25,6 +23,8 @@ def label_text(node_id: bytes, profile: str, master: bytes) -> str:
 
 def label_svg(text: str, node_id: bytes, profile: str, title: str) -> str:
     """62 x 29 mm: the code, and beside it node id and profile for people."""
+    import segno  # noqa: PLC0415  (of the bench only)
+
     code = segno.make(text, error="m", micro=False)
     side = code.symbol_size(border=2)[0]
     path = io.BytesIO()
@@ -46,6 +46,8 @@ def label_svg(text: str, node_id: bytes, profile: str, title: str) -> str:
 
 def label_terminal(text: str) -> str:
     """The code in half blocks, with the text below it."""
+    import segno  # noqa: PLC0415
+
     out = io.StringIO()
     segno.make(text, error="m", micro=False).terminal(out=out, compact=True, border=2)
     return out.getvalue() + text + "\n"

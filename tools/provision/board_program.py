@@ -20,6 +20,7 @@ CHECK_BYTES = 8
 _CHECK = b"sc1 provision check"
 _GENERATIONS_MAX = 16
 _REASON_CHARACTERS_MAX = 200
+_ON_ITS_WAY = ("joining ", "joined ", "sending with ")  # node_io/wifi.py and wifi_join.py
 
 _LOOK = """
 import binascii, hashlib, json
@@ -151,6 +152,8 @@ class Heard(StrEnum):
     """What a console line means for who waits for the node's start."""
 
     BEGUN = "begun"
+    SAFE = "safe"  # it begins without its application
+    JOINING = "joining"  # on its way to its gateway
     CONNECTED = "connected"
     STOPPED = "stopped"  # a person has to do something
     TROUBLE = "trouble"  # it goes on trying
@@ -239,11 +242,11 @@ def hear(line: str) -> tuple[Heard, str] | None:
         case "setup":
             return Heard.STOPPED, rest
         case "boot":
-            return Heard.BEGUN, rest
+            return Heard.SAFE if rest.endswith(" SAFE MODE") else Heard.BEGUN, rest
         case "acked":
             return Heard.CONNECTED, rest
         case "net" if rest.startswith("connected to the broker"):
             return Heard.CONNECTED, rest
         case "net":
-            return Heard.TROUBLE, rest
+            return Heard.JOINING if rest.startswith(_ON_ITS_WAY) else Heard.TROUBLE, rest
     return None

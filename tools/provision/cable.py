@@ -59,7 +59,7 @@ async def write(port: str, changes: Mapping[str, Any]) -> Written:
 
 
 async def start(port: str, limit_s: float, told: Callable[[Heard, str], None]) -> Heard | None:
-    """Reset the board and listen to its console until it is connected or has stopped.
+    """Reset the board and listen to its console until it is connected, has stopped, or begins in safe mode.
 
     `told` hears what it says on the way. None: the time ran out, or the port went with the reset, as of boards with USB of their own.
 
@@ -72,7 +72,7 @@ async def start(port: str, limit_s: float, told: Callable[[Heard, str], None]) -
         if found is None:
             return
         told(*found)
-        if found[0] in (Heard.CONNECTED, Heard.STOPPED):
+        if found[0] in (Heard.CONNECTED, Heard.SAFE, Heard.STOPPED):
             last.append(found[0])
             raise _Over
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -22,11 +23,28 @@ def test_a_file_in_this_folder_is_used_and_said(here: Path) -> None:
     """And the command line comes before it; a port without an address becomes whole, because tools run elsewhere."""
     (here / "startcity.toml").write_text('[flash]\nport = ["none"]\nprofile = "no-such-profile"\nwifi-ssid = "citta"\n')
     said = refuse("flash")
-    assert "startcity.toml" in said and "There is no profile no-such-profile" in said
+    assert f"From {here}/startcity.toml, where not given here: --port, --profile, --wifi-ssid." in said
+    assert "There is no profile no-such-profile" in said
     said = refuse("flash", "--profile", "another")
     assert "There is no profile another" in said
     words = ("flash", "--profile", "climate-sht4x", "--dry-run", "--micropython", here / "none.bin", "--json")
     assert "none.bin" in startcity(*words).output
+
+
+def test_a_city_that_does_not_run_is_said(here: Path) -> None:
+    """The one that has written the file: its lock tells; while it runs, and where no city is named, nothing is said."""
+    text = '[flash]\nprofile = "no-such-profile"\n'
+    (here / "startcity.toml").write_text(text)
+    assert "sim city" not in refuse("flash")
+    (here / "startcity.toml").write_text(text + '[city]\nfolder = "town"\n')
+    assert "start it with `startcity sim city --dir town`" in refuse("flash")
+    (here / "town").mkdir()
+    with (here / "town" / "lock").open("w") as lock:
+        lock.write("1")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "sim city" not in refuse("flash")
+    assert "avviarla con `startcity sim city --dir town`" in refuse("flash", "--lang", "it")
 
 
 def test_paths_are_relative_to_the_file(here: Path, gateway: Path) -> None:
@@ -34,7 +52,7 @@ def test_paths_are_relative_to_the_file(here: Path, gateway: Path) -> None:
     folder = gateway.parent
     (folder / "options.toml").write_text(f'[provision]\nconfig = "{gateway.name}"\nlabel-file = "no-label.txt"\n')
     said = refuse("provision", "--defaults", folder / "options.toml")
-    assert f"{folder / 'no-label.txt'} does not exist" in said
+    assert f"{folder / 'no-label.txt'} does not exist" in said and "Run `startcity flash` first" in said
 
 
 @pytest.mark.parametrize(

@@ -218,3 +218,8 @@ def test_the_faults_of_the_virtual_board_stand_above_the_option() -> None:
     """The help page lists them before the options."""
     page = " ".join(succeed("sim", "board", "--help").replace("│", " ").split())
     assert "see above" in page and page.index("lost-reply") < page.index("see above")
+
+
+def test_a_stand_in_that_cannot_be_written_is_said() -> None:
+    """In words, not with a traceback."""
+    assert "/nope/x.bin cannot be written: No such file" in refuse("sim", "board", "--stand-in", "/nope/x.bin")

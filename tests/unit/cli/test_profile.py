@@ -12,14 +12,25 @@ from tests.support.profile_folder import PROFILE, line_of, write_profile
 
 
 def test_a_check_of_good_profiles_is_one_json_object(tmp_path: Path) -> None:
-    """profiles and captures are counts, errors is empty, the exit code 0."""
-    write_profile(tmp_path)
+    """profiles and captures are counts, errors and warnings are empty, the exit code 0."""
+    write_profile(tmp_path, PROFILE.replace('app = "tank"', 'app = "water"'))
     assert json.loads(succeed("profile", "check", "--all", "--json", "--folder", tmp_path)) == {
         "profiles": 1,
         "captures": 2,
         "errors": [],
+        "warnings": [],
     }
     assert "Profiles read: 1; captures: 2; mistakes: 0" in succeed("profile", "check", "tank-l1", "--folder", tmp_path)
+
+
+def test_an_application_that_nobody_has_written_is_told_and_no_mistake(tmp_path: Path) -> None:
+    """Not only when a board is to be flashed; the shipped profiles have theirs."""
+    path = write_profile(tmp_path)
+    said = succeed("profile", "check", "--folder", tmp_path)
+    assert f"{path}: firmware.app: there is no firmware/apps/tank.py yet" in said
+    (warning,) = json.loads(succeed("profile", "check", "--json", "--folder", tmp_path))["warnings"]
+    assert (warning["file"], warning["key"]) == (str(path), "firmware.app")
+    assert json.loads(succeed("profile", "check", "--json"))["warnings"] == []
 
 
 def test_a_mistake_is_shown_with_file_line_and_key(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -14,15 +15,19 @@ from click.testing import CliRunner
 from msgspec import structs
 
 from device_profiles import load_profiles
+from gateway_agent.config import load_config
 from gateway_agent.errors import ConfigError
-from gateway_agent.model import NodeId
+from gateway_agent.journal.segment import BatchEntry, Header, encode_batch, encode_header
+from gateway_agent.model import Field, FrameRow, Kid, Kind, NodeId, Pack
 from gateway_agent.wire.label import make_label
+from startcity import cli_provision
 from startcity.cli_provision import provision
 from startcity.provision_voice import Waits, waiting_words
 from startcity.root import root
 from startcity.translated import help_parts
-from tests.support.command_line import refuse, succeed
+from tests.support.command_line import refuse, startcity, succeed
 from tests.support.provision_events import strange
+from tests.support.signing_gateway import START_MS, SigningGateway
 from tools.provision.checks import Seen, last_before, longest_wait_s, passing, silence_s, wait_s
 from tools.provision.state_file import alone, read_progress, unfinished, write_progress
 from tools.provision.steps import CABLE_STEPS, Progress, Step, generation_to_move_to
@@ -89,9 +94,9 @@ def test_a_label_file_that_others_may_read_is_refused(gateway: Path, label: Path
 
 
 def test_a_dry_run_shows_the_steps_and_changes_nothing(gateway: Path, label: Path) -> None:
-    """Every step and every check of the profile, and no file made."""
+    """Every step and every check of the profile, and no file made; nobody has to be there."""
     before = sorted(gateway.parent.rglob("*"))
-    words = ("provision", "--config", gateway, "--label-file", label, *ANSWERS, "--yes", "--dry-run", "--json")
+    words = ("provision", "--config", gateway, "--label-file", label, *ANSWERS, "--dry-run", "--json")
     events = [json.loads(line) for line in succeed(*words).splitlines()]
     assert not strange(events)
     assert [event["step"] for event in events if event["event"] == "plan"] == [
@@ -120,6 +125,41 @@ def test_the_state_outlives_a_stop_and_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "provision" / f"{NODE.hex()}.json").write_text("{}")
     with pytest.raises(Exception, match="is damaged"):
         read_progress(tmp_path, NODE.hex())
+
+
+def _sealed(journal: Path, *is_safe: bool) -> None:
+    """What the node has said at its starts, as a gateway seals it."""
+    (journal / "record").mkdir(parents=True)
+    gateway = SigningGateway("piacenza-01")
+    shape = (Field("safe", None, int(Kind.BOOLEAN), 0),)
+    rows = [
+        FrameRow(Kid(NODE + bytes(7) + bytes([place])), 1, Pack(None, START_MS, shape, (0,), (value,)))
+        for place, value in enumerate(is_safe)
+    ]
+    header = encode_header(Header(gateway.gateway_id, gateway.lane, gateway.instance, 1, bytes(32)))
+    (journal / "record" / "000000000001.seg").write_bytes(
+        header + b"".join(encode_batch(BatchEntry(place, (), gateway.seal([row]))) for place, row in enumerate(rows, 1))
+    )
+
+
+@pytest.mark.parametrize(("starts", "code"), [((False, True), 23), ((True, False), 0)])
+def test_a_node_in_safe_mode_is_not_in_service(
+    starts: tuple[bool, ...], code: int, gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although every step was done once: the last word counts, in both languages; after a start with its application it is."""
+    monkeypatch.setattr(cli_provision, "_SETTLE_S", 0.1)
+    data = load_config(gateway).data
+    data.mkdir(exist_ok=True)
+    (data / "status.json").write_text(json.dumps({"pid": os.getpid()}))
+    _sealed(data / "journal", *starts)
+    write_progress(data, Progress(node=NODE.hex(), profile="climate-sht4x", done={step.value: 1 for step in Step}))
+    words = ("provision", "--config", gateway, "--resume", NODE.hex(), "--yes")
+    done = startcity(*words)
+    assert done.exit_code == code and ("is in service." in done.output) == (code == 0), done.output
+    assert ("is in safe mode" in done.output) == (code == 23)
+    assert ("modalità sicura" in startcity(*words, "--lang", "it").output) == (code == 23)
+    last = json.loads(startcity(*words, "--json").output.splitlines()[-1])
+    assert (last["event"], last.get("error")) == (("end", None) if code == 0 else ("error", "SafeMode"))
 
 
 def test_a_check_takes_only_what_was_measured_after_the_question() -> None:

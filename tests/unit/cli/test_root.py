@@ -79,12 +79,22 @@ def test_a_part_that_is_not_installed_is_missed_only_when_it_is_called(monkeypat
     """The refusal says how to get it."""
     monkeypatch.setitem(root_module.WORDS, "sim", Word("startcity.cli_absent", "Absent."))
     succeed("--help")
-    assert "is not part of this installation" in " ".join(refuse("sim").replace("│", " ").split())
+    said = " ".join(refuse("sim").replace("│", " ").split())
+    assert "is not part of this installation" in said and "pip install '.[sim]'" in said
 
 
 def test_an_unknown_word_is_refused() -> None:
-    """Exit code 2, as for every mistake on the command line."""
-    assert "No such command" in refuse("nodes")
+    """Exit code 2, as for every mistake on the command line; a near one is named."""
+    assert "No such command" in refuse("zzz")
+    assert "Did you mean 'sim'?" in refuse("simm")
+
+
+def test_what_is_not_there_is_said_in_one_line() -> None:
+    """A path and a profile that do not exist are answered alike."""
+    assert refuse("verify", "nope", "--key", "nope.pem") == "startcity: nope does not exist\n"
+    for words in (("show", "typo"), ("check", "typo")):
+        said = refuse("profile", *words)
+        assert said.startswith("startcity: There is no profile typo. Known: ") and said.count("\n") == 1
 
 
 def test_an_error_of_ours_has_no_traceback_and_a_programming_error_keeps_it(tmp_path: Path) -> None:

@@ -195,6 +195,18 @@ def test_a_stopped_gateway_says_first_how_to_start_it_and_marks_one_cause(gatewa
     assert len(marked) == 2 and "3 batches were given up" in marked[1]
 
 
+def test_a_gateway_that_was_killed_is_not_connected_now(gateway: Path, well: Status) -> None:
+    """Its last status says connected: the screen says that it was, then; and no word of the last line stays English."""
+    status = fresh(well)
+    status["written_at_unix_ms"] -= 3_600_000
+    screen = seen(gateway, status)[1]
+    assert "127.0.0.1:1883, was connected then" in screen and ", connected" not in screen
+    status["counters"] |= {"admitted": 9, "readings": 29, "repeats": 4, "out_of_range": 1}
+    screen = seen(gateway, status, lang="it")[1]
+    assert "era collegato allora" in screen
+    assert "frame accettati 9, letture 29, ripetizioni 4, fuori campo 1" in screen
+
+
 def test_one_that_hangs_is_started_anew(gateway: Path, well: Status) -> None:
     """Its process is there, so a second one could not start beside it."""
     status = fresh(well)

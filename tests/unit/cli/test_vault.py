@@ -13,6 +13,7 @@ from device_profiles.files import SHIPPED
 from gateway_agent.model import NodeId
 from gateway_agent.wire.keys import derive_root
 from tests.support.command_line import mode_of, refuse, succeed
+from tests.support.profile_folder import write_profile
 from tools.vault import Vault
 
 ADD = ("--profile", "parking-qmc5883l")
@@ -102,6 +103,15 @@ def test_a_vault_that_others_may_read_or_that_is_damaged_is_refused(vault: Path)
     assert (vault / "vault.json").read_text().endswith("aabb")
 
 
+def test_the_keys_are_shown_for_the_folder_as_a_word_or_as_the_option(vault: Path) -> None:
+    """`--vault` as the other commands have it; neither or both are refused."""
+    assert json.loads(succeed("vault", "key", vault, "--json")) == json.loads(
+        succeed("vault", "key", "--vault", vault, "--json")
+    )
+    refuse("vault", "key")
+    refuse("vault", "key", vault, "--vault", vault)
+
+
 def test_two_writers_lose_nothing_of_one_another(vault: Path) -> None:
     """Forty nodes added from four threads, each with its own open vault, are all there."""
 
@@ -129,14 +139,16 @@ def test_a_master_of_another_node_is_refused(vault: Path, tmp_path: Path) -> Non
 
 
 def test_a_profile_that_nobody_has_is_refused_before_the_node_is_kept(vault: Path, tmp_path: Path) -> None:
-    """As `node add` does: the known ones are listed, nothing is kept; a city's own folder counts instead, where it is given."""
+    """As `node add` does: the known ones are listed, nothing is kept; a city's own folder counts beside the shipped ones."""
     words = ("vault", "add", "aabbccddee01", "--vault", vault, "--profile")
     output = refuse(*words, "nix")
     assert "There is no profile nix. Known: " in output and "parking-qmc5883l" in output
     assert "Non c'è un profilo nix" in refuse(*words, "nix", "--lang", "it")
     assert masters(vault) == {}
     own = tmp_path / "profiles"
-    shutil.copytree(SHIPPED / "parking-qmc5883l", own / "parking-qmc5883l")
-    assert "Known: parking-qmc5883l." in refuse(*words, "strain-hx711", "--profiles", own)
-    succeed(*words, "parking-qmc5883l", "--profiles", own)
+    write_profile(own)
+    succeed(*words, "tank-l1", "--profiles", own)
     assert list(masters(vault)) == ["aabbccddee01"]
+    shutil.copytree(SHIPPED / "parking-qmc5883l", own / "parking-qmc5883l")
+    output = refuse(*words, "strain-hx711", "--profiles", own)
+    assert str(own / "parking-qmc5883l") in output and str(SHIPPED / "parking-qmc5883l" / "profile.toml") in output

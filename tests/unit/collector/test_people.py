@@ -17,7 +17,7 @@ from collector.inbox import Message
 from collector.intake import FOREIGN_NAMED_MAX
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import FrameRow
-from tests.support.command_line import mode_of, refuse, succeed
+from tests.support.command_line import mode_of, refuse, startcity, succeed
 from tests.support.signing_gateway import GATEWAY, START_MS, SigningGateway, frame, kid, pack, test_only_signer
 from tests.unit.collector.conftest import City
 
@@ -286,7 +286,8 @@ def test_export_says_what_is_known_of_times(tmp_path: Path) -> None:
     assert records[2]["vb"] is False
     assert "t" not in records[3]
     assert len(records[3]["interval_"]) == 2
-    assert (
-        json.loads(succeed("collector", "export", "--config", path, "--format", "senml", "--node", "000000000000"))
-        == []
-    )
+    none = startcity("collector", "export", "--config", path, "--format", "senml", "--node", "000000000000")
+    assert (none.exit_code, json.loads(none.stdout)) == (0, [])
+    assert "nothing is stored of node 000000000000" in none.stderr
+    for given in ("aabb", "aa bb cc dd ee 01", "aabbccddee0g"):
+        assert "12 hex digits" in refuse("collector", "export", "--config", path, "--node", given)

@@ -7,7 +7,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import subprocess
+import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,7 +24,7 @@ from gateway_agent.wire.label import parse_label
 from simulators.rom.stand_in import stand_in
 from startcity.cli_flash import _ports
 from startcity.cli_flash_tools import _one
-from startcity.flash_page import Page
+from startcity.flash_page import Page, plan_lines
 from tests.support.command_line import refuse, startcity, succeed
 from tests.unit.flash.test_esptool_text import IDENTITY
 from tools.flash import doctor
@@ -218,6 +222,21 @@ def test_doctor_speaks_json_and_both_languages(tmp_path: Path) -> None:
     assert "orologio" in startcity("flash", "doctor", "--lang", "it").output
 
 
+def test_on_a_base_installation_the_doctor_runs_and_flash_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries of the bench are missed before a board is touched, and by `doctor` not at all; the extra that is advised has them."""
+    program = "import sys; sys.modules |= dict.fromkeys(sys.argv[1:3]); del sys.argv[1:3]; from startcity.__main__ import main; main()"
+    words = [sys.executable, "-c", program, "littlefs", "segno", "flash", "doctor", "--journal", tmp_path, "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert {one["name"] for one in json.loads(done.stdout)["findings"]} >= {"clock", "segno"}, done.stderr
+    monkeypatch.setattr("startcity.cli_flash.find_spec", lambda name: None if name == "segno" else name)
+    said = refuse("flash", "--profile", "climate-sht4x")
+    assert "segno is not installed here" in said and "pip install '.[tools]'" in said
+    extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {"segno", "littlefs-python", "esptool"} <= {re.split("[>=]", one)[0] for one in extras["tools"]}
+
+
 def image_in(folder: Path) -> Path:
     path = folder / "mp.bin"
     path.write_bytes(stand_in("esp32", app_bytes=0x1000))
@@ -241,6 +260,7 @@ def test_a_port_in_this_folder_is_one_for_the_tools_in_theirs(tmp_path: Path, mo
         (("--profile", "climate-sht4x", "--port", "/dev/does-not-exist"), 10, "does not exist"),
         (("--profile", "climate-sht4x", "--port", "spy://x"), 2, "rfc2217"),
         (("--profile", "climate-sht4x", "--set", "interval_s=x"), 2, "interval_s"),
+        (("--profile", "climate-sht4x", "--micropython", "none.bin"), 2, "none.bin cannot be read: No such file"),
     ],
 )
 def test_what_is_wrong_is_said_before_any_board_is_touched(
@@ -288,6 +308,14 @@ def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[3])
     monkeypatch.delenv("STARTCITY_VAULT_KEY", raising=False)
     assert Path("firmware").is_dir()
+
+
+def test_a_plan_says_that_the_version_of_an_image_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not "MicroPython ?"."""
+    monkeypatch.setenv("STARTCITY_LANG", "en")
+    values = {"mac": "0" * 12, "profile": "p", "erases": False, "firmware": [["0x1000", 8]], "nvs": ["0x9000", 4]}
+    lines = plan_lines(values | {"files": ["0x200000", 4, 1], "slots": 1, "micropython": "?"})
+    assert "0x1000: MicroPython, 8 bytes; the image does not say its version" in lines and "?" not in str(lines)
 
 
 def events() -> list[Event]:

@@ -355,6 +355,38 @@ def test_a_mistake_in_captures_has_its_place_too(tmp_path: Path, before: str, af
     assert (error.file, error.line, error.key) == (path.with_name("captures.toml"), line_of(text, at), key)
 
 
+def test_every_mistake_of_a_file_is_shown_at_once(tmp_path: Path) -> None:
+    """A typo, a type, a word out of its list, a unit and a bound in one file: five mistakes in the order of lines, none made up."""
+    text = PROFILE
+    for before, after in (
+        ("version = 3", "versoin = 3"),
+        ("default = 60", "default = 0"),
+        ('unit = "m"\nexponent = -2', 'unit = "metres"\nexponent = -2'),
+        ('lane = "record"', 'lane = "urgent"'),
+        ("within_s = 60\n", 'within_s = "soon"\n'),
+    ):
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    write_profile(tmp_path, text)
+    mistakes = find_mistakes(tmp_path)[2]
+    assert [mistake.key for mistake in mistakes] == [
+        "device.versoin",
+        "firmware.settings.interval_s.default",
+        "commissioning[1].within_s",
+        "measurement[0].unit",
+        "measurement[2].lane",
+    ]
+    assert [mistake.line for mistake in mistakes] == sorted(mistake.line for mistake in mistakes)
+
+
+def test_a_mistake_of_form_makes_no_mistake_of_a_rule_up(tmp_path: Path) -> None:
+    """What stands in for a damaged kind is never compared: bounds, alarm, check and captures of it are left alone."""
+    write_profile(tmp_path, PROFILE.replace('kind = "boolean"', 'kind = "bool"'))
+    assert [mistake.key for mistake in find_mistakes(tmp_path)[2]] == ["measurement[2].kind"]
+    write_profile(tmp_path, captures=CAPTURES.replace('raw = "ffff"', 'raw = "fff"').replace('"no echo"', "7"))
+    assert [mistake.key for mistake in find_mistakes(tmp_path)[2]] == ["capture[1].raw", "capture[1].error"]
+
+
 def test_every_message_is_the_one_that_was_written_down(tmp_path: Path) -> None:
     """The messages are for people: a change of their words is seen whole in mistakes.golden, and meant."""
     found = ""

@@ -107,6 +107,9 @@ def test_the_programs_are_python_whatever_a_password_holds() -> None:
     ("line", "means"),
     [
         ("boot 240ac4000001 fw 0.1.0", Heard.BEGUN),
+        ("boot 240ac4000001 fw 0.1.0 profile p number 9 epoch 0011 reset hard SAFE MODE\r", Heard.SAFE),
+        ("net joining citta", Heard.JOINING),
+        ("net joined citta, address 192.0.2.7, -61 dBm", Heard.JOINING),
         ("net connected to the broker at 192.0.2.10\r", Heard.CONNECTED),
         ("acked 163cba22128c5dc1 1", Heard.CONNECTED),
         ("net citta: wrong password", Heard.TROUBLE),

@@ -168,7 +168,7 @@ def converter():
 
     locked(look, 150)  # more than the ring holds
     codes = array("i", bytes(4 * 256))
-    assert found.overruns and not found.line_low and found.take(codes, codes) == 64, found.overruns
+    assert found.overruns and not found.line_low and found.take(codes, codes) == 128, found.overruns
     found._head = found._tail = 0
     locked(look, 2)
     assert found.take(codes, array("i", bytes(4 * 256))) == 4 and codes[0] != codes[1] and 0 > min(codes), codes[:4]
