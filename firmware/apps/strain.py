@@ -15,6 +15,7 @@ import time
 from node_core.senml import pack_waveform
 from node_io import borrowed, strain_block  # not borrowed: loading it as an event begins would cost the event samples
 
+_BUSY_MS = 3000  # joining and greeting hold the program up for longer than the converter's ring lasts
 _SILENT_MS = 2000  # settling and the dropped conversions take 0.8 s at 10 a second
 _FRAME_BYTES = 1100  # of runs; a frame has room for 1,280 bytes in all
 _RUN_BYTES = 70  # what a run needs beside its samples: two records' names, units and times
@@ -40,6 +41,7 @@ class App:
 
     async def run(self, report, fault):
         settings, clock, converter = self._settings, self._clock, self._converter
+        await clock.sleep_ms(_BUSY_MS)
         now_ms = due_ms = heard_ms = started_ms = clock.now_ms()
         due_ms += settings["interval_s"] * 1000
         if settings["stream"]:

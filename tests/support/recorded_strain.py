@@ -38,6 +38,7 @@ from simulators.world.bridge import RecordedBridge, load_recording
 from simulators.world.place_strain import StrainPoint
 from simulators.world.world import Message, World
 from tests.support.command_line import succeed
+from tests.support.compiled_firmware import compile_firmware
 from tests.support.mosquitto import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -315,7 +316,11 @@ async def play(folder: Path, recording: Path, rate: int, end_s: int) -> Played:
                 start_ms = clock.now_ms() // 1000 * 1000
                 bridge = UnpluggedBridge(RecordedBridge(strains, start_ms), start_ms + end_s * 1000)
                 world.add(NODE, bridge, truth=True)
-                node = SimulatedNode(path.node, world_socket=socket_folder / "world.sock", clock_env=clock.env())
+                # Compiled, as on a board: reading a source file takes a second of the fast time, and the converter's ring holds 1.6.
+                compiled = compile_firmware(folder / "firmware")
+                node = SimulatedNode(
+                    path.node, world_socket=socket_folder / "world.sock", clock_env=clock.env(), firmware=compiled
+                )
                 began_s = time.monotonic()
                 await node.start()
                 try:
