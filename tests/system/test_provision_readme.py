@@ -66,7 +66,9 @@ def test_three_commands_bring_a_blank_board_to_a_verified_reading(tmp_path: Path
         shell("startcity sim city --stop")
         assert not (tmp_path / "city" / "ready").exists()
         shell("startcity sim city")
-        shell("startcity gateway status --config city/gateway/gateway.toml")
+        shell(
+            "startcity gateway status --config city/gateway/gateway.toml || test $? -eq 1"
+        )  # 1: no link to the city yet
         parts = psutil.Process(is_running(tmp_path / "city")).children(recursive=True)
         assert len(parts) >= 5, parts
         assert not {path.stat().st_mode & 0o002 for path in (tmp_path / "city").iterdir()} - {0}

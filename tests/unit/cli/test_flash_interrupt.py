@@ -13,6 +13,12 @@ from pathlib import Path
 
 import pytest
 
+# What runs in the background of a shell is told to ignore Ctrl-C, and tells its children.
+HEARS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
@@ -20,7 +26,18 @@ def test_ctrl_c_while_files_are_read_says_what_to_do(words: list[str], tmp_path:
     """Exit code 20 and the same sentence or event as later; the moment is held by an image that is a pipe."""
     image = tmp_path / "mp.bin"
     os.mkfifo(image)
-    command = [sys.executable, "-m", "startcity", "flash", "--profile", "climate-sht4x", "--micropython", str(image)]
+    command = [
+        sys.executable,
+        "-c",
+        HEARS,
+        "-m",
+        "startcity",
+        "flash",
+        "--profile",
+        "climate-sht4x",
+        "--micropython",
+        str(image),
+    ]
     process = subprocess.Popen(
         [*command, "--dry-run", *words],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "STARTCITY_LANG": "en"},
