@@ -109,6 +109,7 @@ class Intake:
         self._unmet_since_ms: dict[ChainKey, int] = {}
         self._overdue: set[ChainKey] = set()
         self._reissued_ms: dict[ChainKey, int] = {}
+        self._behind: set[ChainKey] = set()  # a gateway's state is behind what it has sent: it is told, soon if not at once
         self._states: dict[str, tuple[bytes, bool]] = {}  # by gateway: boot id and whether it is online
         self._answers: dict[tuple[bytes, int], None] = {}
         # What is only counted is committed once a second at most: a flood of garbage is no flood of transactions.
@@ -165,13 +166,14 @@ class Intake:
             self._forget()
             raise
         due = {
-            key for key in taken.reissues
+            key for key in taken.reissues | self._behind
             if monotonic_ms - self._reissued_ms.get(key, -REISSUE_MS) >= REISSUE_MS
         }  # fmt: skip
         # Of a chain that we have nothing of there is nothing to say: its gateway sends again when its patience ends.
         speak = sorted(key for key in taken.receipts | due if self._ledger.head(key).number > 0)
         for key in speak:
             self._reissued_ms[key] = monotonic_ms
+        self._behind.difference_update(speak)
         return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in taken.resends]
 
     def _forget(self) -> None:
@@ -501,7 +503,7 @@ class Intake:
             self._current[gateway_id, key.lane] = key.instance
             if state.online and head.number < self._ledger.head(key).number:
                 # The gateway knows of less than it has sent: it was restored from an older copy, and learns it from our receipt.
-                taken.reissues.add(key)
+                self._behind.add(key)
             known, _ = self._promises.get(key, (0, ZERO_LINK))
             if head.number > known or key not in self._promises:
                 self._promises[key] = (head.number, head.link)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""What the two kinds of serial line have in common."""
+"""What the kinds of serial line have in common."""
 
 from __future__ import annotations
 

@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from simulators.rom.line import LineEvents
-
-_LOSSY_BYTES_MAX = 1 << 16
-_BYTES_MAX = 4 << 20
+from simulators.rom.tcp_line import TcpLine
 
 
 class _PortManager(Protocol):
@@ -63,64 +60,24 @@ class _Signals:
         """Nothing is buffered here."""
 
 
-class Rfc2217Line:
-    has_signals = True
-
-    def __init__(self, tcp_port: int = 0) -> None:
-        """`tcp_port` 0 takes a free one, and keeps it."""
-        self._tcp_port = tcp_port
-        self._server: asyncio.Server | None = None
-        self._events: LineEvents | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._manager: _PortManager | None = None
-
-    @property
-    def port(self) -> str:
-        return f"rfc2217://127.0.0.1:{self._tcp_port}"
+class Rfc2217Line(TcpLine):
+    _scheme = "rfc2217"
+    _make_manager: Callable[[_Signals, asyncio.StreamWriter], _PortManager]
+    _manager: _PortManager
 
     async def open(self, events: LineEvents) -> None:
         # Imported here: who uses pseudo-terminals only can do without pyserial.
         from serial.rfc2217 import PortManager  # noqa: PLC0415
 
         self._make_manager = PortManager
-        self._events = events
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._tcp_port)
-        self._tcp_port = self._server.sockets[0].getsockname()[1]
+        await super().open(events)
 
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        if self._writer is not None:
-            self._writer.transport.abort()
-            self._writer = None
-
-    def write(self, data: bytes, *, is_lossy: bool) -> None:
-        writer = self._writer
-        if writer is None or self._manager is None:
-            return
-        limit = _LOSSY_BYTES_MAX if is_lossy else _BYTES_MAX
-        if writer.transport.get_write_buffer_size() + len(data) <= limit:
-            writer.write(b"".join(self._manager.escape(data)))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _begin(self, writer: asyncio.StreamWriter) -> None:
         assert self._events is not None
-        if self._writer is not None:  # a port is open once
-            writer.close()
-            return
-        self._writer = writer
-        try:
-            manager: _PortManager = self._make_manager(_Signals(self._events), writer)
-            self._manager = manager
-            self._events.line_opened()
-            while data := await reader.read(1 << 16):
-                if plain := b"".join(manager.filter(data)):
-                    self._events.line_data(plain)
-        except ConnectionError:
-            pass
-        finally:
-            if self._writer is writer:
-                self._writer = self._manager = None
-            with contextlib.suppress(ConnectionError, OSError):
-                writer.close()
-            self._events.line_closed()
+        self._manager = self._make_manager(_Signals(self._events), writer)
+
+    def _encode(self, data: bytes) -> bytes:
+        return b"".join(self._manager.escape(data))
+
+    def _decode(self, data: bytes) -> bytes:
+        return b"".join(self._manager.filter(data))

@@ -19,6 +19,7 @@ _BYTES_MAX = 4 << 20
 
 class TcpLine:
     has_signals = True  # of the board's: they are there, and nobody moves them
+    _scheme = "socket"
 
     def __init__(self, tcp_port: int = 0) -> None:
         """`tcp_port` 0 takes a free one, and keeps it."""
@@ -29,7 +30,7 @@ class TcpLine:
 
     @property
     def port(self) -> str:
-        return f"socket://127.0.0.1:{self._tcp_port}"
+        return f"{self._scheme}://127.0.0.1:{self._tcp_port}"
 
     async def open(self, events: LineEvents) -> None:
         self._events = events
@@ -49,7 +50,16 @@ class TcpLine:
             return
         limit = _LOSSY_BYTES_MAX if is_lossy else _BYTES_MAX
         if self._writer.transport.get_write_buffer_size() + len(data) <= limit:
-            self._writer.write(data)
+            self._writer.write(self._encode(data))
+
+    def _begin(self, writer: asyncio.StreamWriter) -> None:
+        """Somebody has connected."""
+
+    def _encode(self, data: bytes) -> bytes:
+        return data
+
+    def _decode(self, data: bytes) -> bytes:
+        return data
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert self._events is not None
@@ -58,9 +68,11 @@ class TcpLine:
             return
         self._writer = writer
         try:
+            self._begin(writer)
             self._events.line_opened()
             while data := await reader.read(1 << 16):
-                self._events.line_data(data)
+                if plain := self._decode(data):
+                    self._events.line_data(plain)
         except ConnectionError:
             pass
         finally:

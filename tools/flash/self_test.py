@@ -8,7 +8,6 @@ the sensor bus, what the radio hears, and how much memory is left. A sensor may 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,14 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tools.flash.flash_fault import FlashFault
-from tools.flash.ports import is_url
-from tools.flash.program import Ended, run_module
+from tools.flash.mpremote import mpremote, raise_sign, read_answer, until_started
 
-_MARK = "STARTCITY-TEST "
+MARK = "STARTCITY-TEST "
 _TRIES = 6  # mpremote gives each ten seconds
-_START_S = 1.0  # from the reset to MicroPython; what is typed before is lost, and mpremote types only once
-_LIMIT_S, _URL_LIMIT_S = 45, 120
-_RETURN_S = 15
+_LIMIT_S = 45
 # Addresses on I2C of the chips whose profile does not state one. Source: the drivers in firmware/node_io/drivers.
 _ADDRESSES = {"qmc5883l": (0x0D,), "lis3mdl": (0x1C, 0x1E), "mmc5983ma": (0x30,)}
 
@@ -115,7 +111,7 @@ def program(config: Mapping[str, Any], *, has_radio: bool = True) -> str:
         "networks": names,
         "radio": has_radio,
     }
-    return _PROGRAM % (json.dumps(wanted), _MARK)
+    return _PROGRAM % (json.dumps(wanted), MARK)
 
 
 def sensors_of(settings: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -128,18 +124,6 @@ def sensors_of(settings: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         if isinstance(settings.get(name), str) and settings[name] and isinstance(settings.get(address), int):
             found[str(settings[name])] = (int(settings[address]),)
     return found
-
-
-def read_report(text: str) -> dict[str, Any] | None:
-    """What the program has printed, or None."""
-    for line in reversed(text.splitlines()):
-        if line.startswith(_MARK):
-            try:
-                found = json.loads(line.removeprefix(_MARK))
-            except ValueError:
-                return None
-            return found if isinstance(found, dict) else None
-    return None
 
 
 def judge(
@@ -194,20 +178,12 @@ async def ask(
         if number:
             with contextlib.suppress(FlashFault):
                 await reset()
-        await _appear(port)
-        await asyncio.sleep(_START_S)
-        ended = await _mpremote(port, folder, "run", str(script))
-        said = ended.text
-        report = read_report(said)
+        await until_started(port)
+        said = await mpremote(port, folder, "run", str(script), limit_s=_LIMIT_S)
+        report = read_answer(said, MARK)
         if report is not None:
             return report
-        for sign, name in (
-            ("No module named mpremote", "no_tool"),
-            ("Permission denied", "port_denied"),
-            ("it may be in use", "port_busy"),
-        ):
-            if sign in said:
-                raise FlashFault(name, tool="mpremote", port=port)
+        raise_sign(said, port)
     if "Traceback" in said and "could not enter raw repl" not in said:
         raise FlashFault("test_failed", reason=said.strip().splitlines()[-1][:300])
     raise FlashFault("no_prompt", said=said.strip()[-300:])
@@ -215,19 +191,4 @@ async def ask(
 
 async def start(port: str, folder: Path) -> None:
     """Let the board begin its work. One that does not hear it begins after its next reset: nothing is lost."""
-    await _mpremote(port, folder, "resume", "reset")
-
-
-async def _mpremote(port: str, folder: Path, *words: str) -> Ended:
-    limit_s = _URL_LIMIT_S if is_url(port) else _LIMIT_S
-    return await run_module("mpremote", "connect", port, *words, limit_s=limit_s, silence_s=limit_s, folder=folder)
-
-
-async def _appear(port: str) -> None:
-    """A board with USB of its own leaves the bus at a reset, for a second or two."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _RETURN_S
-    while not is_url(port) and not Path(port).exists():  # noqa: ASYNC240
-        if loop.time() >= until:
-            raise FlashFault("port_lost", port=port)
-        await asyncio.sleep(0.1)
+    await mpremote(port, folder, "resume", "reset", limit_s=_LIMIT_S)

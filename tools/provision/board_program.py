@@ -190,18 +190,6 @@ def write_program(changes: Mapping[str, Any]) -> str:
     return _WRITE % (json.dumps(changes), MARK)
 
 
-def read_answer(text: str) -> dict[str, Any] | None:
-    """What a program has printed, or None."""
-    for line in reversed(text.splitlines()):
-        if line.startswith(MARK):
-            try:
-                found = json.loads(line.removeprefix(MARK))
-            except ValueError:
-                return None
-            return found if isinstance(found, dict) else None
-    return None
-
-
 def read_board(answer: Mapping[str, Any]) -> BoardReport:
     """Of what `look_program` has printed; wrong types count as missing."""
 

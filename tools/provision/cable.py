@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""A node on a serial port: asked, changed and started by the pinned mpremote, as a process of its own.
+"""A node on a serial port: asked, changed and started over its raw prompt.
 
 What holds a secret goes in a file of a private folder, never in an argument: arguments are for everybody to read.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -16,28 +15,25 @@ from typing import Any
 
 from tools.flash.esptool import Line
 from tools.flash.flash_fault import FlashFault
+from tools.flash.mpremote import appear, mpremote, raise_sign, read_answer, until_started
 from tools.flash.ports import is_url
-from tools.flash.program import private_folder, run_module
+from tools.flash.program import private_folder
 from tools.provision.board_program import (
+    MARK,
     RESET,
     BoardReport,
     Heard,
     Written,
     hear,
     look_program,
-    read_answer,
     read_board,
     read_written,
     write_program,
 )
 from tools.secret_files import write_secret
 
-_GUARD = "tools.provision.dies_with_parent"
 _TRIES = 3
-_LIMIT_S, _URL_LIMIT_S = 30, 120
-_RETURN_S = 15  # a board with USB of its own leaves the bus at a reset
-_SETTLE_S = 1.0  # from the reset to MicroPython: what is typed before is lost, and mpremote types only once
-_SIGNS = (("No module named mpremote", "no_tool"), ("failed to access", "port_busy"))
+_LIMIT_S = 30
 
 
 class _Over(Exception):
@@ -77,18 +73,17 @@ async def start(port: str, limit_s: float, told: Callable[[Heard, str], None]) -
             raise _Over
 
     with private_folder() as folder:
-        await _appear(port)
+        await appear(port)
         with contextlib.suppress(_Over):
-            words = ("resume", "exec", RESET)
-            said = await _mpremote(port, folder, *words, limit_s=limit_s, on_line=on_line)
-            _raise_sign(said, port)
+            said = await mpremote(port, folder, "resume", "exec", RESET, limit_s=limit_s, on_line=on_line)
+            raise_sign(said, port)
     return last[0] if last else None
 
 
 async def restart(port: str) -> None:
     """Let a board that was asked begin its work again, whatever happened; one that does not hear begins after its next reset."""
     with private_folder() as folder, contextlib.suppress(FlashFault, OSError):
-        await _mpremote(port, folder, "resume", "exec", "--no-follow", RESET)
+        await mpremote(port, folder, "resume", "exec", "--no-follow", RESET, limit_s=_LIMIT_S)
 
 
 async def _ask(port: str, program: str) -> dict[str, Any]:
@@ -105,35 +100,10 @@ async def _ask(port: str, program: str) -> dict[str, Any]:
             if number:
                 with contextlib.suppress(FlashFault):
                     await Line(port, folder).identify(resets=True)
-                await _appear(port)
-                await asyncio.sleep(_SETTLE_S)
-            said = await _mpremote(port, folder, "run", str(script))
-            answer = read_answer(said)
+                await until_started(port)
+            said = await mpremote(port, folder, "run", str(script), limit_s=_LIMIT_S)
+            answer = read_answer(said, MARK)
             if answer is not None:
                 return answer
-            _raise_sign(said, port)
+            raise_sign(said, port)
     raise FlashFault("no_prompt")
-
-
-async def _mpremote(
-    port: str, folder: Path, *words: str, limit_s: float = 0, on_line: Callable[[str], None] | None = None
-) -> str:
-    limit_s = limit_s or (_URL_LIMIT_S if is_url(port) else _LIMIT_S)
-    command = (str(os.getpid()), "mpremote", "connect", port, *words)
-    ended = await run_module(_GUARD, *command, limit_s=limit_s, silence_s=limit_s, folder=folder, on_line=on_line)
-    return ended.text
-
-
-def _raise_sign(said: str, port: str) -> None:
-    for sign, name in _SIGNS:
-        if sign in said:
-            raise FlashFault(name, tool="mpremote", port=port)
-
-
-async def _appear(port: str) -> None:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _RETURN_S
-    while not is_url(port) and not Path(port).exists():  # noqa: ASYNC240
-        if loop.time() >= until:
-            raise FlashFault("port_lost", port=port)
-        await asyncio.sleep(0.1)

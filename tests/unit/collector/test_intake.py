@@ -528,6 +528,16 @@ def test_a_cut_off_tail_is_seen_against_the_signed_state(city: City) -> None:
     assert report.chains[0].confirmed_to == 5
 
 
+def test_a_gateway_whose_state_is_behind_is_told_within_a_second(city: City) -> None:
+    """A gateway restored from an older copy says its state once: the receipt it has to learn from may be put off, never left out."""
+    gateway, restored = SigningGateway(), SigningGateway()
+    restored.run(1)
+    assert city.take(gateway, *gateway.run(3))
+    assert city.take(restored, restored.state(), word="state") == []  # one went out a moment ago
+    assert [receipt.number for receipt in city.tick(1000)] == [3]
+    assert city.tick(5000) == []
+
+
 def test_a_state_that_names_another_batch_is_a_fork(city: City) -> None:
     """The same number with another hash in the signed state: one of the two pasts is not ours."""
     gateway = SigningGateway()

@@ -34,9 +34,10 @@ from tools.flash.esptool_text import read_identity
 from tools.flash.flash_board import Event, Outcome
 from tools.flash.flash_fault import FlashFault
 from tools.flash.label_sheet import label_svg, label_terminal, label_text, save_label
+from tools.flash.mpremote import read_answer
 from tools.flash.ports import absolute, find_ports, is_allowed_url, is_url
 from tools.flash.program import private_folder, run_module
-from tools.flash.self_test import judge, program, read_report, sensors_of
+from tools.flash.self_test import MARK, judge, program, sensors_of
 
 MASTER = bytes(range(16))  # TEST-ONLY
 MAC = "240ac4000001"
@@ -176,8 +177,8 @@ def test_a_board_with_the_wrong_thing_on_it_fails_its_test(change: dict[str, Any
 
 def test_the_report_is_found_among_what_a_board_prints() -> None:
     """Boot messages around it, and none where it was cut."""
-    assert read_report(f"rst:0x1\n\nSTARTCITY-TEST {json.dumps(GOOD)}\n>") == GOOD
-    assert read_report("STARTCITY-TEST {\n") is None and read_report("") is None
+    assert read_answer(f"rst:0x1\n\n{MARK}{json.dumps(GOOD)}\n>", MARK) == GOOD
+    assert read_answer(f"{MARK}{{\n", MARK) is None and read_answer("", MARK) is None
 
 
 def test_the_program_for_the_board_is_python_and_holds_no_password() -> None:

@@ -16,6 +16,7 @@ import pytest
 from startcity.provision_cable import check_generation
 from tests.support.waiting import wait_until
 from tools.advice import NamedAdvice
+from tools.flash.mpremote import read_answer
 from tools.provision.board_program import (
     MARK,
     Heard,
@@ -23,7 +24,6 @@ from tools.provision.board_program import (
     hear,
     look_program,
     misfit,
-    read_answer,
     read_board,
     read_written,
     write_program,
@@ -77,9 +77,9 @@ def test_a_board_that_was_erased_after_its_move_is_refused() -> None:
 def test_an_answer_that_is_no_answer_is_none_and_wrong_types_are_missing() -> None:
     """Whatever a board prints, nothing is raised."""
     line = MARK + json.dumps(ANSWER)
-    assert read_answer(f"boot noise\r\n{line}\r\n") == ANSWER
+    assert read_answer(f"boot noise\r\n{line}\r\n", MARK) == ANSWER
     for text in ("", "OK", MARK, MARK + "{", MARK + "[1]", line[:-5]):
-        assert read_answer(text) is None
+        assert read_answer(text, MARK) is None
     board = read_board(
         {"node": 5, "address": NODE, "roots": {"x": 1, "1": 2}, "networks": "no", "port": "1883", "bad": None}
     )
@@ -142,7 +142,7 @@ def test_a_tool_ends_with_the_one_who_started_it(tmp_path: Path) -> None:
     sleeper.write_text(f"import os, time\nopen({str(said)!r}, 'w').write(str(os.getpid()))\ntime.sleep(100)\n")
     parent = (
         "import os, subprocess, sys\n"
-        "subprocess.Popen([sys.executable, '-m', 'tools.provision.dies_with_parent', str(os.getpid()), 'sleeper']).wait()\n"
+        "subprocess.Popen([sys.executable, '-m', 'tools.flash.dies_with_parent', str(os.getpid()), 'sleeper']).wait()\n"
     )
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}"}
     process = subprocess.Popen([sys.executable, "-c", parent], env=env)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""`python -m tools.provision.dies_with_parent PID MODULE ARG...`: a module as a program that outlives its parent by no instant.
+"""`python -m tools.flash.dies_with_parent PID MODULE ARG...`: a module as a program that outlives its parent by no instant.
 
 mpremote holds its port as long as it runs, and follows a board for ever: left behind by a parent that was killed, it would keep
 everybody else from the port. Source: prctl(2), PR_SET_PDEATHSIG; it stays over execve(2).
