@@ -109,7 +109,7 @@ class Intake:
         self._unmet_since_ms: dict[ChainKey, int] = {}
         self._overdue: set[ChainKey] = set()
         self._reissued_ms: dict[ChainKey, int] = {}
-        self._behind: set[ChainKey] = set()  # a gateway's state is behind what it has sent: it is told, soon if not at once
+        self._behind: set[ChainKey] = set()  # its gateway's state knows of less than it has sent: it is told
         self._states: dict[str, tuple[bytes, bool]] = {}  # by gateway: boot id and whether it is online
         self._answers: dict[tuple[bytes, int], None] = {}
         # What is only counted is committed once a second at most: a flood of garbage is no flood of transactions.
