@@ -108,9 +108,12 @@ for i in range(300): n.set_i32('count', i); n.commit()
     async with VirtualBoard(flash, link=tmp_path / "tty") as board:
         whole, long = sum(range(200)), sum(range(250)) * 20
         expected = f"-2147483648 (200, {whole}) (5000, {long}) -4354 -4354 -4354"
+        assert await board.wait_for_line("help()")  # who types before has typed for nobody
         assert expected in await mpremote(board.port, "exec", read)
         await mpremote(board.port, "exec", read + change)
+        board.lines.clear()
         await mpremote(board.port, "reset")
+        assert await board.wait_for(lambda found: "help()" in "".join(found.lines).partition("rst:")[2])
         look = (
             "print(n.get_i32('low'), n.get_i32('new'), n.get_i32('count'), blob('long'), tried(n.get_blob, 'key', b))"
         )
