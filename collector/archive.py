@@ -28,13 +28,13 @@ from collector.segments import (
     Damage,
     SegmentHeader,
     SignedEntry,
-    decode_body,
     encode_batch,
     encode_gap,
     encode_header,
     scan,
+    scan_entries,
 )
-from gateway_agent.errors import ConfigError, Unavailable, WireError
+from gateway_agent.errors import ConfigError, Unavailable
 from gateway_agent.model import Lane
 
 SEGMENT_BYTES = 8 << 20
@@ -84,14 +84,9 @@ class _Shelf:
         for path in segments[-2:]:
             data = path.read_bytes()
             end = len(data)
-            for found in scan(data):
-                if isinstance(found, Damage):
-                    end = found.offset if found.is_tail else end
-                    continue
-                try:
-                    entry = decode_body(found.body)
-                except WireError:
-                    continue  # kept as it is: the auditor's tool names it
+            for found, entry in scan_entries(data):
+                if isinstance(found, Damage) and found.is_tail:
+                    end = found.offset
                 if isinstance(entry, SignedEntry):
                     self.recent[entry.number] = hashlib.sha256(entry.signed).digest()
             if path == segments[-1] and end:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from collector.ledger import ChainKey
-from collector.segments import MAGIC, Damage, SignedEntry, decode_body, scan
-from gateway_agent.errors import Unavailable, WireError
+from collector.segments import MAGIC, Damage, SignedEntry, scan, scan_entries
+from gateway_agent.errors import Unavailable
 from gateway_agent.model import Lane
 
 MAIN_SHELF = ""
@@ -117,15 +117,7 @@ class ArchiveReader:
 
 
 def _entries(data: bytes) -> Iterator[SignedEntry]:
-    for found in scan(data):
-        if isinstance(found, Damage):
-            continue
-        try:
-            entry = decode_body(found.body)
-        except WireError:
-            continue  # kept as it is: the auditor's tool names it
-        if isinstance(entry, SignedEntry):
-            yield entry
+    return (entry for _, entry in scan_entries(data) if isinstance(entry, SignedEntry))
 
 
 def _entry_at_end(data: bytes) -> SignedEntry | None:

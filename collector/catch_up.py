@@ -59,6 +59,7 @@ class CatchUp:
         """
         heads = {(key, branch.index): branch for key, branch in self._store.branches()}
         chains = {key for key, _ in heads} | set(self._archive.chains())
+        self._say_not_listed(chains)
         for key in sorted(key for key in chains if key.gateway_id in self._gateways):
             yield
             shelves = self._archive.shelves(key)
@@ -74,6 +75,23 @@ class CatchUp:
             for other, place in heads:
                 if other == key and place and f"fork-{place}" not in shelves:
                     self._say_fork(key, place, 0, heads[key, place].number, wall_ms)
+
+    def _say_not_listed(self, chains: set[ChainKey]) -> None:
+        """A gateway that was taken off the list is left alone: whoever did that by mistake has to hear of it."""
+        promises = self._store.promises()
+        for gateway_id in sorted({key.gateway_id for key in chains | promises.keys()} - set(self._gateways)):
+            missing = sum(
+                max(0, number - self._intake.head(key).number)
+                for key, (number, _) in promises.items()
+                if key.gateway_id == gateway_id
+            )
+            LOG.warning(
+                "%s has delivered and is not listed any more: nothing of it is checked, taken or asked for (batches that it signed"
+                " for and that are not here: %d). List it again with its public key ([[gateway]] in the configuration);"
+                " if it is gone for good, nothing is to be done: what came stays, and `startcity verify` still reads it",
+                gateway_id,
+                missing,
+            )
 
     def _compare(self, key: ChainKey, end: SignedEntry | None, wall_ms: int) -> Iterator[None]:
         head = self._intake.head(key)

@@ -104,8 +104,9 @@ class Intake:
             keys.add_all(archive.key_changes(name))
         self._overdue_ms = overdue_ms
         self._ledger = Ledger(store.branches())
-        self._promises = store.promises()
+        self._promises = self._listed_promises()
         self._current: dict[tuple[str, int], bytes] = {}  # the instance that each lane's last state named
+        self._owing: set[ChainKey] = set()  # chains of which batches have come that are not the next
         self._unmet_since_ms: dict[ChainKey, int] = {}
         self._overdue: set[ChainKey] = set()
         self._reissued_ms: dict[ChainKey, int] = {}
@@ -174,13 +175,17 @@ class Intake:
         for key in speak:
             self._reissued_ms[key] = monotonic_ms
         self._behind.difference_update(speak)
-        return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in taken.resends]
+        return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in sorted(taken.resends)]
 
     def _forget(self) -> None:
         """Nothing of a group counts: remember what the store does."""
         self._ledger = Ledger(self._store.branches())
-        self._promises = self._store.promises()
+        self._promises = self._listed_promises()
         self._foreign_noted_ms = dict.fromkeys(self._foreign_noted_ms)
+
+    def _listed_promises(self) -> dict[ChainKey, tuple[int, bytes]]:
+        """Of a gateway that is not listed any more nothing is awaited; `CatchUp` has said so."""
+        return {key: promise for key, promise in self._store.promises().items() if key.gateway_id in self._gateways}
 
     # ------------------------------------------------------------------------------------------- at the start
 
@@ -320,6 +325,7 @@ class Intake:
             taken.reissues.add(key)
             if verdict is Verdict.HOLE:
                 LOG.info("%s/%s: batch %d came, %d is next", gateway_id, lane.word, header.number, branch.number + 1)
+                self._note_hole(key, header.number - 1, header.link, taken)
             return
         if verdict is Verdict.FORK:
             detail = f"batch {header.number} of instance {header.instance.hex()} does not fit what we hold"
@@ -512,6 +518,14 @@ class Intake:
         if newer:
             taken.states[gateway_id] = payload
 
+    def _note_hole(self, key: ChainKey, number: int, link: bytes, taken: _Taken) -> None:
+        """Its gateway has signed for everything before a batch that came too early, and owes that also where the instance is not the
+        lane's present one any more, of which alone its state speaks."""
+        self._owing.add(key)
+        if number > self._promises.get(key, (0, ZERO_LINK))[0]:
+            self._promises[key] = (number, link)
+            taken.group.promises.append(Promise(key, number, link))
+
     def _check_promises(self, taken: _Taken, monotonic_ms: int, wall_ms: int) -> None:
         """A gateway's signed word against what we hold: behind for long is a cut-off tail, another digest a fork."""
         for key, (number, digest) in self._promises.items():
@@ -547,7 +561,9 @@ class Intake:
             head = self._ledger.head(key).number
             _, is_online = self._states.get(key.gateway_id, (b"", False))
             is_current = self._current.get((key.gateway_id, key.lane)) == key.instance
-            if head >= number or not is_online or not is_current:
+            if head >= number:
+                self._owing.discard(key)
+            if head >= number or not is_online or not (is_current or key in self._owing):
                 self._stuck.pop(key, None)
                 continue
             stuck = self._stuck.get(key)

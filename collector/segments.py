@@ -23,6 +23,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from gateway_agent.errors import WireError
@@ -121,6 +122,16 @@ def scan(data: bytes) -> Iterator[RawEntry | Damage]:
         end = len(data) if following < 0 else following
         yield Damage(offset, end - offset, following < 0)
         offset = end
+
+
+def scan_entries(data: bytes) -> Iterator[tuple[RawEntry | Damage, SegmentHeader | SignedEntry | None]]:
+    """As `scan`, with what each entry holds; None for damage, and for a body that nobody can read (`startcity verify` names it)."""
+    for found in scan(data):
+        entry = None
+        if isinstance(found, RawEntry):
+            with suppress(WireError):
+                entry = decode_body(found.body)
+        yield found, entry
 
 
 def decode_body(body: bytes) -> SegmentHeader | SignedEntry:

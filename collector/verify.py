@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.chain_check import ChainChecker, OnFrame, Source
 from collector.findings import Finding, Report
-from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, SignedEntry, decode_body, scan
+from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, SignedEntry, decode_body, scan, scan_entries
 from collector.tail_check import TailChecker, refuse_unsigned
 from gateway_agent.errors import ConfigError, WireError
 from gateway_agent.wire.key_change import KeyChange, parse_key_change
@@ -226,27 +226,15 @@ def _void_at(data: bytes, void_from: int | None) -> int | None:
     if void_from is None:
         return None
     end = 0
-    for found in scan(data):
-        if isinstance(found, Damage):
-            continue
-        try:
-            entry = decode_body(found.body)
-        except WireError:
-            entry = None
-        if not isinstance(entry, SignedEntry) or entry.number < void_from:
+    for found, entry in scan_entries(data):
+        if isinstance(found, RawEntry) and not (isinstance(entry, SignedEntry) and entry.number >= void_from):
             end = found.offset + 1
     return end
 
 
 def _header_of(segment: Path) -> SegmentHeader | None:
     with segment.open("rb") as file:
-        first = next(scan(file.read(4096)), None)
-    if not isinstance(first, RawEntry):
-        return None
-    try:
-        entry = decode_body(first.body)
-    except WireError:
-        return None
+        _, entry = next(scan_entries(file.read(4096)), (None, None))
     return entry if isinstance(entry, SegmentHeader) else None
 
 

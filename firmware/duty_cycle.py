@@ -316,10 +316,12 @@ class Wake:
 
     def use_root(self, root: bytes, generation: int) -> None:
         """Move to another key generation, which is stored already. Frames that wait keep the key of their day."""
+        from node_io import borrowed
+
         self.generation = generation
         self.root = root
         self.link.use_root(root)
-        self.outbox.use_root(root)
+        borrowed.call("node_io.queue_rare", "use_root", self.outbox, root)
         say("key", "generation %d" % generation)
 
     def restart(self, why: str) -> None:

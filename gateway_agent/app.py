@@ -21,10 +21,14 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from device_profiles import load_city_profiles
+from device_profiles.profile import Profile
 from gateway_agent.admit.admission import Admission
 from gateway_agent.admit.intake import FRAMES_MAX as INTAKE_FRAMES_MAX
 from gateway_agent.admit.intake import Intake
@@ -48,6 +52,7 @@ from gateway_agent.journal import Journal, JournalLimits, StoredBatch
 from gateway_agent.links.mqtt_link import MqttLink
 from gateway_agent.model import GatewayId, Kid, Lane, LaneHead, NodeId, Pack, SealedBatch
 from gateway_agent.mqtt.endpoints import make_endpoint
+from gateway_agent.mqtt.mqtt_client import Endpoint
 from gateway_agent.operate import report
 from gateway_agent.operate.housekeeping import Housekeeping, feed_watchdog
 from gateway_agent.operate.identity import Generations, Identity
@@ -66,6 +71,7 @@ from gateway_agent.supervise.restarts import run_restarting
 from gateway_agent.supervise.threads import Threads
 from gateway_agent.uplink.drain_pace import DrainPace
 from gateway_agent.uplink.mqtt_uplink import MqttUplink
+from gateway_agent.uplink.older_instances import OlderInstances
 from gateway_agent.uplink.pump import Pump
 from gateway_agent.uplink.receipts import Receipts
 from gateway_agent.uplink.resends import Resends
@@ -92,15 +98,32 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         """Reads the settings and opens what is on the disk. Raises: ConfigError, ProfileError, Unavailable."""
         self.config, self.id = config, GatewayId(config.gateway.id)
-        city, folder, data = config.city_broker, config.profiles.folder, config.data
+        city, folder = config.city_broker, config.profiles.folder
         self.clock = clock = make_clock(config.clock.trust)
         self.started_at_unix_ms, self.started_at_ms = time.time_ns() // 1_000_000, clock.monotonic_ms()
-        self.counters = counters = Counter[str]()
+        self.counters = Counter[str]()
         collector_key = load_public(config.beside(city.collector_key)) if city.delivery == "receipt" else None
         profiles = load_city_profiles(config.beside(folder) if folder else None)
         self.sleeping_profiles = {profile.id for profile in profiles.values() if profile.power_source == "battery"}
         nodes_endpoint = make_endpoint(config, "nodes_broker", config.nodes_broker, f"sc-{self.id}-nodes", GATHER_MS)
         city_endpoint = make_endpoint(config, "city_broker", city, f"sc-{self.id}")
+        self.telling: asyncio.Task[None] | None = None
+        self.is_stopping = False
+        self._open_disk()
+        self.progress = Progress()
+        self.threads = Threads(self.progress)
+        self._make_admission(nodes_endpoint, profiles)
+        self._make_sealing()
+        self._make_path_down(profiles)
+        self._make_uplink(city_endpoint, collector_key)
+        self._make_city_desk()
+        self._make_housekeeping()
+        self.housekeeping.look_at_registry()
+        self.command_desk.restore(clock.monotonic_ms())
+
+    def _open_disk(self) -> None:
+        """Keys, registry and journal."""
+        config, data = self.config, self.config.data
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -108,19 +131,19 @@ class Gateway:
                 f"{data}: cannot be the data folder ({error.strerror}); correct `data` in [gateway]"
             ) from error
         self.identity = Identity(
-            self.id, KeyFiles(config.beside(config.gateway.key), data / "journal"), data, clock.read
+            self.id, KeyFiles(config.beside(config.gateway.key), data / "journal"), data, self.clock.read
         )
         self.registry = open_registry(config)
         limits = JournalLimits(config.journal.bytes_max, config.journal.segment_bytes)
-        self.journal = journal = Journal.open(data / "journal", self.id, limits, sign_gap=self.sign_gap)
+        self.journal = Journal.open(data / "journal", self.id, limits, sign_gap=self.sign_gap)
 
-        self.progress = Progress()
-        self.threads = threads = Threads(self.progress)
-        # 1 links, 2 admit
-        self.link = MqttLink(nodes_endpoint, "nodes_broker", clock.sleep_ms, counters)
+    def _make_admission(self, nodes_endpoint: Endpoint, profiles: Mapping[str, Profile]) -> None:
+        """1 links, 2 admit."""
+        clock, data = self.clock, self.config.data
+        self.link = MqttLink(nodes_endpoint, "nodes_broker", clock.sleep_ms, self.counters)
         self.received, self.synced = NumberTable(), NumberTable()
         self.retirement = Retirement(
-            config.gateway.old_generation_days * 86_400_000,
+            self.config.gateway.old_generation_days * 86_400_000,
             lambda kid: self.received.find(kid) is not None,
             lambda: self.clock.read().wall_ms,
             read_moved(data),
@@ -137,27 +160,40 @@ class Gateway:
             clock.monotonic_ms,
         )
         for table in (self.received, self.synced):
-            table.load(journal.recovery.received)
+            table.load(self.journal.recovery.received)
         check = ProfileCheck(profiles, decode_waveform)
-        self.admission = Admission(self.keyring, self.received, check, decode_pack, counters)
+        self.admission = Admission(self.keyring, self.received, check, decode_pack, self.counters)
         self.intake = Intake(self.take_frames, lambda: self.committer.has_alarm)
-        # 3 seal, 4 journal
-        self.lanes = Lanes(config.seal.wait_s_max * 1_000)
+
+    def _make_sealing(self) -> None:
+        """3 seal, 4 journal."""
+        self.lanes = Lanes(self.config.seal.wait_s_max * 1_000)
         self.sealer = Sealer(self.id, self.identity.signer)
-        self.committer = Committer(self.lanes, self.sealer, journal, clock, threads.write, self.on_synced)
-        # the path down
+        self.committer = Committer(
+            self.lanes, self.sealer, self.journal, self.clock, self.threads.write, self.on_synced
+        )
+
+    def _make_path_down(self, profiles: Mapping[str, Profile]) -> None:
+        """Acknowledgements, commands and greetings."""
+        clock, data = self.clock, self.config.data
         self.acknowledgements = Acknowledgements(self.synced)
         command_files = CommandFiles(data / "commands")
         self.requests = RequestFolder(data / "commands")
         self.commands = Commands(command_files.read_last_id())
-        desk = CommandDesk(command_files, self.commands, self.keyring, profiles, threads.read, counters)
+        self.command_desk = CommandDesk(
+            command_files, self.commands, self.keyring, profiles, self.threads.read, self.counters
+        )
         nonces = DownNonces(secrets.token_bytes)
         root_of, roots_of = self.keyring.answer_root, self.keyring.roots_of
-        self.answering = Answering(self.id, clock, self.commands, nonces, root_of, roots_of, self.send_down, counters)
-        self.telling: asyncio.Task[None] | None = None
-        self.is_stopping = False
+        self.answering = Answering(
+            self.id, clock, self.commands, nonces, root_of, roots_of, self.send_down, self.counters
+        )
         self.greeter = Greeter(self.synced, self.is_awake, nonces, self.answering.greet, clock.sleep_ms)
-        # 5 uplink
+
+    def _make_uplink(self, city_endpoint: Endpoint, collector_key: Ed25519PublicKey | None) -> None:
+        """5 uplink."""
+        city, clock, journal = self.config.city_broker, self.clock, self.journal
+        threads, counters = self.threads, self.counters
         listeners = {"command": self.take_city_command, "resend": self.take_resend}
         self.uplink = MqttUplink(city_endpoint, "city_broker", self.id, self.make_state, clock.sleep_ms, listeners)
         self.window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, city.in_flight)
@@ -186,38 +222,44 @@ class Gateway:
             self.uplink.publish,
             counters,
         )
-        operators = config.beside(config.gateway.operators)
+        self.older = OlderInstances(journal, threads.read, self.uplink.publish, self.pump.drained, clock.monotonic_ms)
+
+    def _make_city_desk(self) -> None:
+        """What the city asks of the gateway, and the answers."""
+        operators = self.config.beside(self.config.gateway.operators)
         self.city_desk = CityDesk(
             self.id,
-            clock,
-            CityLog(data / "city_commands.json"),
+            self.clock,
+            CityLog(self.config.data / "city_commands.json"),
             lambda key: find_operator(operators, key),
             self.requests,
             {CODE_STATUS: self.tell_status, CODE_ROTATE_KEY: self.rotate_key, CODE_MOVE_NODES: self.move_nodes},
             lambda answer: sign_answer(answer, self.identity.signer),
             lambda answer: self.uplink.publish_word("answer", answer),
-            threads.read,
-            counters,
+            self.threads.read,
+            self.counters,
         )
+
+    def _make_housekeeping(self) -> None:
+        threads = self.threads
         self.housekeeping = Housekeeping(
-            clock,
+            self.clock,
             threads,
             self.registry,
             self.keyring,
-            desk,
-            StatusFile(data),
+            self.command_desk,
+            StatusFile(self.config.data),
             self.status,
             self.heads,
             self.publish_state,
-            counters,
+            self.counters,
             [
                 lambda: self.generations.look(threads.read),
                 lambda: self.identity.look(self.rotate_key, threads.read),
                 self.end_labels,
+                self.older.look,
             ],
         )
-        self.housekeeping.look_at_registry()
-        desk.restore(clock.monotonic_ms())
 
     # The arrows.
 
@@ -327,10 +369,13 @@ class Gateway:
         """The changes of the key first: what is signed by the newest is proved by them."""
         self.identity.tell(self.uplink.publish_word)
         self.pump.note_connected()
+        self.older.note_connected()
         self.city_desk.note_connected()
 
     async def rotate_key(self, _argument: int | None = None) -> bytes:
-        public = await self.identity.rotate(self.threads.write, self.heads, self.sealer.use, self.uplink.publish_word)
+        public = await self.identity.rotate(
+            self.threads.write, self.journal.heads_for_key_change, self.sealer.use, self.uplink.publish_word
+        )
         self.publish_state()
         return public
 

@@ -10,6 +10,13 @@ from pathlib import Path
 MARK = "# Made by `startcity sim city`.\n"  # the first line of its startcity.toml
 
 
+def city_of(config: Path) -> Path | None:
+    """The folder of the city to which a gateway's configuration belongs; None: it is no city's."""
+    folder = config.parent.parent
+    is_city = config.parent.name == "gateway" and (folder / "lock").is_file() and (folder / "board.flash").is_file()
+    return folder if is_city else None
+
+
 def is_running(folder: Path) -> int | None:
     """The process of the city in this folder, or None."""
     try:

@@ -21,6 +21,7 @@ from tools.address import Address
 
 if TYPE_CHECKING:
     from gateway_agent.config import Config
+    from startcity.status_page import Start
 
 # Imports of the agent are inside the commands, so that a mistyped option costs no second.
 _CONFIG_OPTION = gateway_config_option()
@@ -249,8 +250,7 @@ def status(config: Path, as_json: bool, card_gb: float, card_cycles: int, card_b
     content = read_status(data)
     now_ms = time.time_ns() // 1_000_000
     card = Card(int(card_gb * 1e9), card_cycles, card_block_kib << 10)
-    run_command = f"startcity gateway run --config {shlex.quote(str(config))}"
-    page = page_of(content, _oldest_unreceipted_ms(data / "journal"), card, now_ms, run_command)
+    page = page_of(content, _oldest_unreceipted_ms(data / "journal"), card, now_ms, _start_of(config))
     if as_json:
         click.echo(json.dumps(content, indent=1, sort_keys=True, default=str))
     else:
@@ -258,6 +258,19 @@ def status(config: Path, as_json: bool, card_gb: float, card_cycles: int, card_b
             # click takes the colours out again where the output is no terminal.
             click.secho(text_of(line), fg="red" if line.is_bad else None, bold=line is page[0])
     sys.exit(3 if not is_alive(content, now_ms) else 1 if any(line.is_bad for line in page) else 0)
+
+
+def _start_of(config: Path) -> Start:
+    """What starts the gateway of a configuration: the city on simulators that it is a part of, or its service."""
+    from simulators.standing_lock import city_of  # noqa: PLC0415
+    from startcity.status_page import Start  # noqa: PLC0415
+
+    city = city_of(config)
+    if city is None:
+        start = Start()
+        return start._replace(either=(start.either[0], f"startcity gateway run --config {shlex.quote(str(config))}"))
+    where = "" if city == Path("city") else f" --dir {shlex.quote(str(city))}"
+    return Start((f"startcity sim city{where}",), f"startcity sim city{where} --stop; startcity sim city{where}")
 
 
 group.add_command(operator)

@@ -63,6 +63,13 @@ def line_of(event: Event) -> str | None:
             return say("{what} Once more at {baud} baud.", what=said_of(values["fault"])[0], baud=values["baud"])
         case "resumed":
             return say("goes on after: {step}", step=values["after"])
+        case "already" if values["profile"] != values["wanted"]:
+            return say(
+                "Was flashed before, with the profile {profile} and not {wanted}; left as it is. With --again it becomes a new node of "
+                "the profile {wanted}.",
+                profile=values["profile"],
+                wanted=values["wanted"],
+            )
         case "already":
             return say(
                 "Was flashed before, with the profile {profile}; left as it is. With --again it becomes a new node.",

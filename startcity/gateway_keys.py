@@ -187,7 +187,7 @@ def rotate_key(config: Path, as_json: bool) -> None:
 def _rotate_stopped(settings: Any) -> dict[str, Any]:
     from gateway_agent.clock import make_clock  # noqa: PLC0415
     from gateway_agent.journal import Journal, JournalLimits  # noqa: PLC0415
-    from gateway_agent.model import GatewayId, Lane  # noqa: PLC0415
+    from gateway_agent.model import GatewayId  # noqa: PLC0415
     from gateway_agent.operate.key_files import KeyFiles  # noqa: PLC0415
     from gateway_agent.wire.gap import Gap, GapReason, sign_gap  # noqa: PLC0415
 
@@ -203,8 +203,8 @@ def _rotate_stopped(settings: Any) -> dict[str, Any]:
         ),
     )
     try:
-        heads = tuple(journal.head(lane) for lane in Lane)
-        new, _ = files.rotate(gateway_id, make_clock(settings.clock.trust).read(), heads, old)
+        clock = make_clock(settings.clock.trust).read()
+        new, _ = files.rotate(gateway_id, clock, journal.heads_for_key_change(), old)
     finally:
         journal.close()
     return {"key_id": new.key_id.hex(), "public_key": new.public_bytes.hex()}

@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from datetime import time as clock_time
 from pathlib import Path
@@ -24,6 +25,8 @@ from gateway_agent.control.commands import CODES, RESULTS
 from gateway_agent.errors import ConfigError, Unavailable
 from gateway_agent.registry import open_registry
 from startcity.gateway_option import gateway_registry_option
+from startcity.provision_gateway import is_gateway_running, not_running
+from startcity.silent_node import advice, is_in_safe_mode
 from startcity.translated import TranslatedCommand, lang_option
 from startcity.words import say
 from tools.node_id import parse_node_id
@@ -72,7 +75,7 @@ def command(
         content["settings"] = dict(parse_setting(text) for text in settings)
     if generation is not None:
         content["generation"] = generation
-    _check(gateway, bytes(node_id), content)
+    profile = _check(gateway, bytes(node_id), content)
     folder = gateway.data / COMMANDS_FOLDER
     request = f"{time.time_ns() // 1_000_000}-{node_id.hex()}-{secrets.token_hex(3)}"
     ask(folder, request, content)
@@ -80,17 +83,17 @@ def command(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        click.echo(_said(found))
+        click.echo(command_words(found))
     if found["state"] in ("failed", "expired", "replaced", "refused"):
         raise Exit(NOT_RIGHT)
     if wait_s is not None and found["state"] != "done":
-        raise Unavailable(
-            say(
-                "Node {node} has not answered within {seconds} s; the command goes on waiting.",
-                node=node_id.hex(),
-                seconds=f"{wait_s:g}",
-            )
-        )
+        template = "Node {node} has not answered within {seconds} s; the command goes on waiting."
+        told = say(template, node=node_id.hex(), seconds=f"{wait_s:g}")
+        if is_gateway_running(gateway):
+            todo = advice(word, profile, is_safe=is_in_safe_mode(gateway.data, node_id))
+        else:
+            todo = not_running(gateway)
+        raise Unavailable(f"{told} {todo}")
 
 
 def parse_setting(text: str) -> tuple[str, object]:
@@ -114,8 +117,8 @@ def latest_commands(data: Path) -> dict[str, dict[str, Any]]:
     return {str(content["node"]): content for content in read_all(data / COMMANDS_FOLDER) if content.get("node")}
 
 
-def _check(gateway: Config, node_id: bytes, content: dict[str, Any]) -> None:
-    """Refuse here, in the reader's language where it is a setting's matter, what the gateway would refuse."""
+def _check(gateway: Config, node_id: bytes, content: dict[str, Any]) -> Profile | None:
+    """Refuse here, in the reader's language where it is a setting's matter, what the gateway would refuse. Returns the node's profile."""
     if not gateway.data.is_dir():
         raise ConfigError(
             say("{folder} does not exist: make the gateway with `startcity gateway init` first.", folder=gateway.data)
@@ -138,6 +141,7 @@ def _check(gateway: Config, node_id: bytes, content: dict[str, Any]) -> None:
         )
     except CommandError as error:
         raise ConfigError(error.detail) from error
+    return profile
 
 
 def _wait(folder: Path, request: str, wait_s: float) -> dict[str, Any]:
@@ -156,7 +160,8 @@ def _wait(folder: Path, request: str, wait_s: float) -> dict[str, Any]:
     return found
 
 
-def _said(found: dict[str, Any]) -> str:
+def command_words(found: Mapping[str, Any]) -> str:
+    """What has become of a command, for people: `found` as the gateway's list has it."""
     node, word = found.get("node"), found.get("command")
     match found["state"], found.get("result"):
         case "asked" | "waiting", _:

@@ -191,7 +191,10 @@ def check_board(board: BoardReport, node: str, profile: str, roots: Mapping[int,
         case "node":
             template = "{name}: node {found} is on the cable, not {node}."
         case "profile":
-            template = "{name}: the board's profile is {profile}, not the one of the label or the file."
+            template = (
+                "{name}: the board's profile is {profile}, not the one of the label or the file: it was flashed anew since. Take its new "
+                "label, or a new file of the vault."
+            )
         case "key":
             template = "{name}: node {node} has another key than the label or the file: it was flashed anew since. Take its new label."
         case _:

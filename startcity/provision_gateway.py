@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shlex
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from gateway_agent.operate.stored_batches import latest_batches
 from gateway_agent.wire.receipt import open_receipt
 from gateway_agent.wire.signer import load_public
 from startcity.journal_tail import JournalTail, Stored
+from startcity.words import say
 
 
 class Proof(NamedTuple):
@@ -36,6 +38,20 @@ class Proof(NamedTuple):
     number: int
     receipted: int
     receipt_sha256: str
+
+
+def is_gateway_running(config: Config) -> bool:
+    """Whether its process is there, by its last status."""
+    try:
+        return bool(read_status(config.data)["is_running"])
+    except Unavailable:
+        return False
+
+
+def not_running(config: Config) -> str:
+    """What is told of a gateway that hears nothing now."""
+    template = "The gateway does not run, so no node is heard: `startcity gateway status --config {config}` says how to start it."
+    return say(template, config=shlex.quote(str(config.path)))
 
 
 class GatewaySide:
@@ -62,14 +78,11 @@ class GatewaySide:
         """What the gateway said last. Raises: Unavailable: it does not run."""
         found = read_status(self._config.data)
         if not found["is_running"]:
-            raise Unavailable("the gateway does not run: start it, `startcity gateway status` says more")
+            raise Unavailable(not_running(self._config))
         return found
 
     def is_running(self) -> bool:
-        try:
-            return bool(self.status())
-        except Unavailable:
-            return False
+        return is_gateway_running(self._config)
 
     def heads(self) -> dict[str, tuple[str, int]]:
         """By lane the last batch of the journal. Raises: ConfigError, Unavailable."""

@@ -51,30 +51,26 @@ def waiting_words(waits: Waits, node: str, left_s: float, silence_s: int, *, sle
     until = time.strftime(form, time.localtime(time.time() + left_s))
     match waits:
         case Waits.NODE if sleeps:
-            text = say(
+            template = (
                 "Waiting for node {node}, until {until} at the latest: it sleeps, and speaks every {minutes} minutes at least. "
-                "Its reset button makes it speak at once.",
-                node=node, until=until, minutes=silence_s // 60,
-            )  # fmt: skip
-        case Waits.NODE:
-            text = say(
-                "Waiting for node {node}, until {until} at the latest: it obeys when it has something new to say, every "
-                "{minutes} minutes at least. Switched off and on it does so at once.",
-                node=node, until=until, minutes=silence_s // 60,
-            )  # fmt: skip
-        case Waits.SEAL:
-            text = say(
-                "Waiting until the gateway has sealed what the node said, until {until} at the latest.", until=until
+                "Its reset button makes it speak at once."
             )
+        case Waits.NODE:
+            template = (
+                "Waiting for node {node}, until {until} at the latest: it obeys when it has something new to say, every "
+                "{minutes} minutes at least. Switched off and on it does so at once."
+            )
+        case Waits.SEAL:
+            template = "Waiting until the gateway has sealed what the node said, until {until} at the latest."
         case Waits.CHECK:
-            text = say("Waiting for a reading that passes, until {until} at the latest.", until=until)
+            template = "Waiting for a reading that passes, until {until} at the latest."
         case Waits.RECEIPT:
-            text = say("Waiting for the collector's receipt, until {until} at the latest: does it run?", until=until)
+            template = "Waiting for the collector's receipt, until {until} at the latest: does it run?"
         case Waits.LABEL:
-            text = say("Waiting for the end of the label, until {until} at the latest.", until=until)
+            template = "Waiting for the end of the label, until {until} at the latest."
         case Waits.GATEWAY:
-            text = say("The gateway does not run any more: waiting for it, until {until} at the latest.", until=until)
-    return text
+            template = "The gateway does not run any more: waiting for it, until {until} at the latest."
+    return say(template, node=node, until=until, minutes=silence_s // 60)
 
 
 def step_words(step: Step) -> str:

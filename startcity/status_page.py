@@ -32,6 +32,16 @@ class Line(NamedTuple):
     is_bad: bool = False
 
 
+class Start(NamedTuple):
+    """What starts a gateway: commands of which one will do, and what starts one anew that hangs and so is in its own way."""
+
+    either: tuple[str, ...] = ("sudo systemctl start startcity-gateway", "startcity gateway run")
+    anew: str = "sudo systemctl restart startcity-gateway"
+
+
+_BY_HAND = Start()
+
+
 def is_alive(status: Status, now_ms: int) -> bool:
     """Whether the process is there and goes on writing its status."""
     return bool(status.get("is_running")) and now_ms - int(status.get("written_at_unix_ms", 0)) < STALE_S * 1_000
@@ -42,7 +52,7 @@ def page_of(
     oldest_ms: Mapping[str, int | None],
     card: Card,
     now_ms: int,
-    run_command: str = "startcity gateway run",
+    start: Start = _BY_HAND,
 ) -> list[Line]:
     """The screen.
 
@@ -51,7 +61,7 @@ def page_of(
         oldest_ms: by lane, when the oldest batch was sealed that the city does not hold; None or missing: not known, or none.
         card: what the memory card is assumed to be.
         now_ms: the wall clock.
-        run_command: what starts this gateway by hand.
+        start: what starts this gateway.
     """
     brokers, lanes = list(_brokers(status, is_alive(status, now_ms))), list(_lanes(status, oldest_ms, now_ms))
     if not is_alive(status, now_ms):  # who does not run is not connected, and gets no receipts: one cause, one mark
@@ -61,7 +71,7 @@ def page_of(
     bad = sum(line.is_bad for line in lines)
     verdict = say("needs attention: {count}", count=bad) if bad else say("well")
     if not is_alive(status, now_ms):
-        return [Line(str(status.get("gateway", "?")), _start(status, run_command), True), *lines]
+        return [Line(str(status.get("gateway", "?")), _start(status, start), True), *lines]
     return [Line(str(status.get("gateway", "?")), verdict, bool(bad)), *lines]
 
 
@@ -70,14 +80,13 @@ def text_of(line: Line) -> str:
     return f"{'!' if line.is_bad else ' '} {line.label:<{_LABEL_WIDTH}} {line.text}"
 
 
-def _start(status: Status, run_command: str) -> str:
-    """What starts it. A process that hangs is in the way of another one, so its service is started anew."""
+def _start(status: Status, start: Start) -> str:
+    """What starts it. A process that hangs is in the way of another one, so it is started anew."""
     if status.get("is_running"):
-        return say(
-            "does not run any more: start it anew with {start}", start="`sudo systemctl restart startcity-gateway`"
-        )
-    start = say("{first} or {second}", first="`sudo systemctl start startcity-gateway`", second=f"`{run_command}`")
-    return say("does not run: start it with {start}", start=start)
+        return say("does not run any more: start it anew with {start}", start=f"`{start.anew}`")
+    first, *second = (f"`{one}`" for one in start.either)
+    commands = say("{first} or {second}", first=first, second=second[0]) if second else first
+    return say("does not run: start it with {start}", start=commands)
 
 
 def _process(status: Status, now_ms: int) -> Iterator[Line]:
@@ -134,7 +143,7 @@ def _nodes(status: Status) -> Iterator[Line]:
     if unknown:
         names = ", ".join(f"{name} ({count})" for name, count in list(unknown.items())[-_UNKNOWN_SHOWN:])
         rest = say(" and {count} more", count=len(unknown) - _UNKNOWN_SHOWN) if len(unknown) > _UNKNOWN_SHOWN else ""
-        text = say("{names}{rest}, with frames refused: `startcity node add` if they are ours", names=names, rest=rest)
+        text = say("{names}{rest}, with frames refused: `startcity provision` if they are ours", names=names, rest=rest)
         yield Line(say("unknown nodes"), text, True)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import rich_click as click
@@ -34,7 +35,14 @@ def lang_option(function: _F) -> _F:
 
 
 class TranslatedCommand(click.RichCommand):
-    """A command whose help page speaks the reader's language."""
+    """A command whose help page speaks the reader's language, and every option that has something to say, wherever `--lang` stands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for word, after in pairwise([*args, ""]):
+            chosen = after if word == "--lang" else word.removeprefix("--lang=")
+            if word.startswith("--lang") and chosen in LANGUAGES:
+                ctx.meta[META_KEY] = chosen
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: click.RichContext, formatter: Any) -> None:  # type: ignore[override]
         with _in_the_readers_language(self):

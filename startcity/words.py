@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import rich_click as click
 
-from startcity import words_cable, words_flash, words_keys, words_operator, words_provision
+from startcity import words_cable, words_flash, words_flash_faults, words_keys, words_operator, words_provision
 
 LANGUAGES = ("it", "en")
 META_KEY = "startcity.language"
@@ -30,7 +30,7 @@ def language() -> str:
     return "it" if value.lower().startswith("it") else "en"
 
 
-def say(text: str, **values: object) -> str:
+def say(text: str, /, **values: object) -> str:
     """`text` in the reader's language, with its placeholders filled."""
     spoken = ITALIAN.get(text, text) if language() == "it" else text
     return spoken.format(**values) if values else spoken
@@ -473,5 +473,13 @@ _PAIRS: tuple[tuple[str, str], ...] = (
 )
 
 ITALIAN: Mapping[str, str] = dict(
-    (*_PAIRS, *words_operator.PAIRS, *words_keys.PAIRS, *words_provision.PAIRS, *words_cable.PAIRS, *words_flash.PAIRS)
+    (
+        *_PAIRS,
+        *words_operator.PAIRS,
+        *words_keys.PAIRS,
+        *words_provision.PAIRS,
+        *words_cable.PAIRS,
+        *words_flash.PAIRS,
+        *words_flash_faults.PAIRS,
+    )
 )

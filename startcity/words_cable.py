@@ -58,9 +58,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Node {node} speaks under key generation {generation}, and nobody has given its root: give its label (generation 0), "
-        "or a file of the vault with that generation.",
+        "or a file of the vault with that generation: `startcity vault commission {node} --generation {generation} ...`.",
         "Il nodo {node} parla con la generazione di chiavi {generation}, e nessuno ne ha dato la chiave derivata: dare la sua "
-        "etichetta (generazione 0), o un file del caveau con quella generazione.",
+        "etichetta (generazione 0), o un file del caveau con quella generazione: `startcity vault commission {node} --generation "
+        "{generation} ...`.",
     ),
     ("From {file}, where not given here: {names}.", "Da {file}, se non date qui: {names}."),
     (
@@ -68,8 +69,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "La città simulata di {file} non è in funzione: avviarla con `startcity sim city --dir {folder}`.",
     ),
     (
-        "{file} does not exist: a label is written when the board is flashed. Run `startcity flash` first.",
-        "{file} non esiste: l'etichetta si scrive quando si programma la scheda. Eseguire prima `startcity flash`.",
+        "{file} does not exist: a label is written when the board is flashed, by `startcity flash`. If it was and is lost, leave "
+        "--label-file out and give a file of the vault with --file: `startcity vault commission NODE --generation 0 ...` makes it.",
+        "{file} non esiste: l'etichetta si scrive quando si programma la scheda, con `startcity flash`. Se è andata perduta, togliere "
+        "--label-file e dare un file del caveau con --file: lo crea `startcity vault commission NODE --generation 0 ...`.",
     ),
     (
         "TOML file with options, in a section of the command's name. Default: startcity.toml in this folder, if there is one.",
@@ -175,7 +178,9 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "{name}: la scheda su {port} non è ancora un nodo ({reason}): renderla tale con `startcity flash`.",
     ),
     (
-        "{name}: the board's profile is {profile}, not the one of the label or the file.",
-        "{name}: il profilo della scheda è {profile}, non quello dell'etichetta o del file.",
+        "{name}: the board's profile is {profile}, not the one of the label or the file: it was flashed anew since. Take its new "
+        "label, or a new file of the vault.",
+        "{name}: il profilo della scheda è {profile}, non quello dell'etichetta o del file: è stata riprogrammata nel frattempo. "
+        "Prendere la nuova etichetta, o un nuovo file del caveau.",
     ),
 )

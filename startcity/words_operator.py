@@ -342,8 +342,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ),
     ("{minutes} min", "{minutes} min"),
     (
-        "{names}{rest}, with frames refused: `startcity node add` if they are ours",
-        "{names}{rest}, con i frame rifiutati: `startcity node add` se sono nostri",
+        "{names}{rest}, with frames refused: `startcity provision` if they are ours",
+        "{names}{rest}, con i frame rifiutati: `startcity provision` se sono nostri",
     ),
     (
         "{name} {count}: a defect of this program; send its log",

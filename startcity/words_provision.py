@@ -118,8 +118,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Indicare i nodi, oppure --all: una delle due cose.",
     ),
     (
-        "Neither the file nor the gateway knows node {node}: give its label.",
-        "Né il file né il gateway conoscono il nodo {node}: dare la sua etichetta.",
+        "Neither the file nor the gateway knows node {node}: give its label with --label-file, or, if that is lost, a file "
+        "that stands in for it with --file: `startcity vault commission {node} --generation 0 ...` makes it at the vault.",
+        "Né il file né il gateway conoscono il nodo {node}: dare la sua etichetta con --label-file o, se è perduta, un file che la "
+        "sostituisca con --file: lo crea presso il caveau `startcity vault commission {node} --generation 0 ...`.",
     ),
     (
         "Nobody is there to be asked: say --yes, and the checks begin at once.",
@@ -389,20 +391,73 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "{name}: la verifica {check} non è riuscita entro {seconds} s: {text} Rimediare e ripetere con --resume.",
     ),
     (
-        "{name}: no measured value of node {node} was receipted by the collector within {seconds} s.",
-        "{name}: entro {seconds} s il collettore non ha dato ricevuta di nessun valore misurato del nodo {node}.",
+        "{name}: no measured value of node {node} came within {seconds} s: its reading `fault` says if a sensor does not "
+        "answer. Look at the sensor's wires, then call this again with --resume.",
+        "{name}: entro {seconds} s non è arrivato nessun valore misurato del nodo {node}: la sua lettura `fault` dice se un sensore "
+        "non risponde. Guardare i fili del sensore, poi ripetere con --resume.",
     ),
     (
-        "{name}: node {node} did not move to key generation {generation}; it goes on under the old one.",
-        "{name}: il nodo {node} non è passato alla generazione di chiavi {generation}; continua con la vecchia.",
+        "{name}: the collector has not receipted a measured value of node {node} within {seconds} s: does it run, and does it know "
+        "this gateway's key? Then call this again with --resume.",
+        "{name}: entro {seconds} s il collettore non ha dato ricevuta di nessun valore misurato del nodo {node}: è in funzione, e "
+        "conosce la chiave di questo gateway? Poi ripetere con --resume.",
     ),
     (
-        "{name}: node {node} did not take the settings ({reason}).",
-        "{name}: il nodo {node} non ha accettato le impostazioni ({reason}).",
+        "{name}: node {node} did not move to key generation {generation}; it goes on under the old one. Call this again with "
+        "--resume.",
+        "{name}: il nodo {node} non è passato alla generazione di chiavi {generation}; continua con la vecchia. Ripetere con "
+        "--resume.",
     ),
     (
-        "{name}: node {node} was not heard: is it on, in reach of the Wi-Fi network, and is the label its own?",
-        "{name}: il nodo {node} non è stato sentito: è acceso, raggiunge la rete Wi-Fi, e l'etichetta è la sua?",
+        "{name}: node {node} has not said within {seconds} s whether it holds with the new settings. {todo}",
+        "{name}: entro {seconds} s il nodo {node} non ha detto se regge con le nuove impostazioni. {todo}",
+    ),
+    (
+        "{name}: {said} Correct --set, and call this again without --resume.",
+        "{name}: {said} Correggere --set, e ripetere senza --resume.",
+    ),
+    ("{name}: {said} Call this again with --resume.", "{name}: {said} Ripetere con --resume."),
+    (
+        "{name}: node {node} was not heard now, but was before, under key generation {heard}: is it on, and in reach of the "
+        "Wi-Fi network? If it was erased or flashed anew since, the gateway refuses what it says: on a cable, with "
+        "--port PORT, this command finds that out and says what to do.",
+        "{name}: il nodo {node} non è stato sentito ora, ma lo era prima, con la generazione di chiavi {heard}: è acceso, e raggiunge "
+        "la rete Wi-Fi? Se nel frattempo è stato cancellato o riprogrammato, il gateway rifiuta ciò che dice: al cavo, con "
+        "--port PORTA, questo comando lo scopre e dice che cosa fare.",
+    ),
+    (
+        "{name}: node {node} was not heard: is it on, in reach of the Wi-Fi network, and is the label its own? If it was "
+        "erased or flashed anew since, only its newest label fits. On a cable, with --port PORT, this command asks it.",
+        "{name}: il nodo {node} non è stato sentito: è acceso, raggiunge la rete Wi-Fi, e l'etichetta è la sua? Se nel frattempo è "
+        "stato cancellato o riprogrammato, vale solo l'etichetta più nuova. Al cavo, con --port PORTA, questo comando glielo chiede.",
+    ),
+    (
+        "--resume goes on with what node {node} was begun with: to change {flags}, call it without --resume.",
+        "--resume riprende con ciò con cui il nodo {node} è stato iniziato: per cambiare {flags}, ripetere senza --resume.",
+    ),
+    (
+        "The gateway does not run, so no node is heard: `startcity gateway status --config {config}` says how to start it.",
+        "Il gateway non è in funzione, quindi nessun nodo è sentito: `startcity gateway status --config {config}` dice come avviarlo.",
+    ),
+    (
+        "When it last began it was in safe mode: it runs without its application, because its last starts have failed. Its readings "
+        "`crash` and `fault` say why. Switch it off and on: it then obeys at once, and tries its application again.",
+        "All'ultimo avvio era in modalità sicura: funziona senza la sua applicazione, perché gli ultimi avvii non sono riusciti. Le "
+        "letture `crash` e `fault` dicono perché. Spegnerlo e riaccenderlo: allora obbedisce subito, e riprova l'applicazione.",
+    ),
+    (
+        "It obeys when it next speaks. Switched off and on it does so at once.",
+        "Obbedisce quando parla la prossima volta. Spento e riacceso lo fa subito.",
+    ),
+    (
+        "It obeys when it next speaks, every {minutes} minutes at least. Switched off and on it does so at once.",
+        "Obbedisce quando parla la prossima volta, almeno ogni {minutes} minuti. Spento e riacceso lo fa subito.",
+    ),
+    (
+        "It takes settings when it next speaks, every {minutes} minutes at least, and answers when it has held with them for a "
+        "minute. Switched off and on it speaks at once. `startcity node list --json` says what became of it.",
+        "Prende le impostazioni quando parla la prossima volta, almeno ogni {minutes} minuti, e risponde quando ha retto con esse per "
+        "un minuto. Spento e riacceso parla subito. `startcity node list --json` dice che cosa ne è stato.",
     ),
     (
         "{name}: the label cannot be read: {reason}.",

@@ -13,7 +13,7 @@ were, and OUT/names.txt: `file short full`, for whoever reads a crash report. ma
   loads beside it.
 - Kept are names that something else may mean: what MicroPython or its modules call so, keywords, arguments given by
   keyword, exceptions, modules, names that stand in a string, and what main.py or a bench's program looks up.
-- Modules of node_core and node_io lie beside runtime.py: a folder makes each module's name longer, and is one more.
+- Modules of node_core and node_io lie beside runtime.py, drivers under their own names, the others under short ones (STEMS).
 - Of strings only a module's name and the function's in `borrowed.call(module, "function")` are touched.
 """
 
@@ -25,39 +25,51 @@ import keyword
 import re
 import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Names of MicroPython's own modules and types in an ESP32's image (the last ones only there), none of which this firmware uses.
+# Names of MicroPython's own modules and types in an ESP32's image (from `wait_for_ms` on only there, from MQTTException on of the
+# libraries that ports/esp32/boards/manifest.py freezes into it), none of which this firmware uses.
 FREE = """
 ArithmeticError AssertionError BytesIO CancelledError DeflateIO Ellipsis FrameBuffer FrameBuffer1 GeneratorExit
 IOBase IndentationError MemoryError NameError NoneType NotImplemented NotImplementedError OrderedDict RingIO
-StopAsyncIteration SyntaxError SystemExit ThreadSafeFlag ZeroDivisionError a2b_base64 acos acosh acquire action
-addressof appendleft argv asin asinh atan atan2 atanh attr b2a_base64 blit buf buffering bytearray_at byteorder
-bytes_at call_exception_handler callable ceil center chdir choice classmethod closure compile complex copysign coro
-cos cosh current_task default default_exception_handler deque dest difference_update dir disable discard divmod doc
-dumps ellipse endswith erf erfc errorcode exc exc_info exc_type expm1 fabs factorial fileno fill_rect fmod frexp
-fromhex fromkeys frozenset gamma gather get_exception_handler getcwd getenv gmtime group heap_lock heap_unlock
-heapify heappop heappush hex hline ilistdir imag implementation inf intersection intersection_update ipoll is_set
-isalpha isclose isdisjoint isenabled isfinite isinf islower isnan isspace issubclass issubset issuperset isupper
-iterable keepends ldexp lgamma locals localtime lock locked log10 log2 lstrip match maxsize md5 mem_alloc mem_info
-mkfs mktime modf mount mtime namedtuple nan new_event_loop newline oct opt_level ord pack_into pi pixel platform
-polar poly popitem popleft pow qstr_info radians randint randrange readblocks readlines readonly real rect release
-req return_exceptions reverse rfind rindex rmdir rstrip scroll search seed sep separators sin sinh sizeof splitlines
-stack_use stderr stdin stdout sub symmetric_difference symmetric_difference_update tan tanh tau tb ticks_add
-ticks_cpu trunc umount uniform union unlink unpack_from unregister val version_info vline waiter writeblocks zip
-ARRAY BFINT16 BFINT32 BFINT8 BFUINT16 BFUINT32 BFUINT8 BF_LEN BF_POS BIG_ENDIAN EACCES EADDRINUSE EAGAIN EALREADY
-EBADF ECONNABORTED ECONNREFUSED ECONNRESET EEXIST EHOSTUNREACH EINPROGRESS EINVAL EISDIR ENOBUFS ENOENT ENOMEM
-ENOTCONN EOPNOTSUPP EPERM ETIMEDOUT FLOAT32 FLOAT64 GS2_HMSB GS4_HMSB GS8 GZIP INT INT16 INT32 INT64 INT8
-LITTLE_ENDIAN LONG LONGLONG MONO_HLSB MONO_HMSB MONO_VLSB MVLSB NATIVE POLLERR POLLHUP POLLIN POLLOUT PTR RAW RGB565
-SHORT UINT UINT16 UINT32 UINT64 UINT8 ULONG ULONGLONG USHORT VOID ZLIB FileIO Loop Task TaskQueue TextIOWrapper
-abs_tol rel_tol bound_method generator dict_view cmath collections deflate framebuf heapq uctypes peek ph_key
-cur_task queue_read funcs wait_for_ms sz sgen BLE UUID ULP RMT I2S PWM SDCard SoftI2C SoftSPI Signal SLEEP mem8
-mem16 mem32 drive hold AP_IF LAN PPP BOOT loop sendto recvfrom AF_INET AF_INET6 SOCK_RAW MONO STEREO TOUCHPAD idle
-trigger handler invert duty_ns duty_u16 hostname MODE_11B MODE_11G MODE_11N DEEPSLEEP EXT0_WAKE EXT1_WAKE PIN_WAKE
-ULP_WAKE I2CTarget Partition HEAP_EXEC HEAP_DATA RUNNING TYPE_APP gap_scan AUTH_MAX AUTH_WEP PHY_IP101 lightsleep
-read_u16
+StopAsyncIteration SyntaxError SystemExit ThreadSafeFlag ZeroDivisionError a2b_base64 acquire action addressof
+appendleft b2a_base64 buffering bytearray_at byteorder bytes_at call_exception_handler callable center choice
+classmethod closure compile complex copysign current_task default default_exception_handler deque difference_update
+dir disable discard dumps ellipse endswith errorcode exc_info exc_type factorial fileno fill_rect fromhex fromkeys
+frozenset gather get_exception_handler getcwd group heap_lock heap_unlock heapify heappop heappush hline ilistdir
+imag implementation intersection intersection_update ipoll is_set isalpha isclose isdisjoint isenabled isfinite
+isinf islower isnan isspace issubclass issubset issuperset isupper iterable keepends locals localtime lock locked
+lstrip match maxsize md5 mem_alloc mem_info mktime mount mtime namedtuple new_event_loop newline opt_level pack_into
+pixel platform popitem popleft pow qstr_info randint randrange readblocks readlines readonly real rect release
+return_exceptions reverse rfind rindex rmdir rstrip scroll search separators sizeof splitlines stack_use stderr
+stdin stdout symmetric_difference symmetric_difference_update ticks_add ticks_cpu umount uniform union unlink
+unpack_from unregister version_info vline waiter writeblocks zip ARRAY BFINT16 BFINT32 BFINT8 BFUINT16 BFUINT32
+BFUINT8 BF_LEN BF_POS BIG_ENDIAN EACCES EADDRINUSE EAGAIN EALREADY EBADF ECONNABORTED ECONNREFUSED ECONNRESET EEXIST
+EHOSTUNREACH EINPROGRESS EINVAL EISDIR ENOBUFS ENOENT ENOMEM ENOTCONN EOPNOTSUPP EPERM ETIMEDOUT FLOAT32 FLOAT64
+GS2_HMSB GS4_HMSB GS8 GZIP INT INT16 INT32 INT64 INT8 LITTLE_ENDIAN LONG LONGLONG MONO_HLSB MONO_HMSB MONO_VLSB
+MVLSB NATIVE POLLERR POLLHUP POLLIN POLLOUT PTR RAW RGB565 SHORT UINT UINT16 UINT32 UINT64 UINT8 ULONG ULONGLONG
+USHORT VOID ZLIB FileIO Loop Task TaskQueue TextIOWrapper abs_tol rel_tol bound_method generator dict_view cmath
+collections deflate framebuf heapq uctypes peek ph_key cur_task queue_read funcs wait_for_ms sgen BLE UUID ULP RMT
+I2S PWM SDCard SoftI2C SoftSPI Signal SLEEP mem8 mem16 mem32 drive hold AP_IF LAN PPP BOOT loop sendto recvfrom
+AF_INET AF_INET6 SOCK_RAW MONO STEREO TOUCHPAD idle trigger handler invert duty_ns duty_u16 hostname MODE_11B
+MODE_11G MODE_11N DEEPSLEEP EXT0_WAKE EXT1_WAKE PIN_WAKE ULP_WAKE I2CTarget Partition HEAP_EXEC HEAP_DATA RUNNING
+TYPE_APP gap_scan AUTH_MAX AUTH_WEP PHY_IP101 lightsleep read_u16
+MQTTException server keepalive pswd lw_topic lw_msg lw_qos lw_retain set_callback set_last_will retain clean_session
+sock subscribe wait_msg check_msg listen_s client_s static_host server_handshake send_html setup_conn accept_handler
+accept_conn listen_sock start_foreground Response encoding method headers auth parse_headers status_code head post
+patch delete DS18X20 onewire convert_temp read_scratch write_scratch read_temp select_rom writebyte NeoPixel ORDER
+bpp timing DHTBase DHT11 DHT22 measure dht_readinto settime install newfile APA106 check_bootsec fs_corrupted
+getpass input_pass input_choice get_daemon_status change_daemon branch short_hash package_json_url
+allowed_mip_url_prefixes reconnect CLEAR
 """.split()  # noqa: SIM905  (a list would take a page)
+
+# Short ones of the same kind, none of which is a module: for the firmware's modules. A board keeps a module's name and its file's.
+STEMS = """
+cd cp ls mv ow pi rm sz tb buf cat cos doc erf exc hex inf man msg nan oct opt ord pid pwd qos raw req rom sep sin
+sub tan tau url val acos argv asin atan attr blit ceil coro cosh dest erfc fabs fmod log2 mkfs modf poly seed sinh
+tanh acosh asinh atan2 atanh chdir expm1 frexp gamma ldexp log10 polar trunc divmod getenv gmtime lgamma radians
+""".split()  # noqa: SIM905
 
 _ARGUMENTS, _PRIVATE = 8, 64  # how many of them are for these; the rest is for public names
 
@@ -432,37 +444,64 @@ def _shorten_public(modules: list[Module], kept: set[str], free: list[str]) -> N
                 module.renamed[name] = short[name]
 
 
-def flat(path: str) -> str:
-    """Where the compiled module lies: beside runtime.py, because a module's folder is one more name for each."""
-    return path.rsplit("/", 1)[-1] if path.startswith(("node_core/", "node_io/")) and path not in _IN_FOLDERS else path
+def places(paths: Iterable[str], taken: set[str]) -> dict[str, str]:
+    """Path -> where the compiled module lies: those of node_core and node_io beside runtime.py, because a folder is one more name for
+    each, and the longest names as one of STEMS that is not `taken`. Drivers keep theirs, which configurations give."""
+    stems = iter([name for name in STEMS if name not in taken])
+    found = {}
+    for path in sorted(paths, key=lambda path: (-len(path.rpartition("/")[2]), path)):
+        folder, _, leaf = path.rpartition("/")
+        found[path] = path
+        if folder == "node_io/drivers":
+            found[path] = leaf
+        elif folder in ("node_core", "node_io") and path not in _IN_FOLDERS:
+            found[path] = next(stems, leaf[:-3]) + ".py"
+    return found
 
 
-def _flatten(module: Module) -> None:
-    """Let imports, and strings that name modules, find them where `flat` says."""
+def _flatten(module: Module, lies: dict[str, str]) -> None:
+    """Let imports, and strings that name modules, find them where they lie, and let the module call them so."""
+    called = {}
     for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module in ("node_core", "node_io"):
-            rows = [(flat(f"{node.module}/{each.name}.py"), each) for each in node.names]
-            lying = [ast.unparse(each) for path, each in rows if "/" not in path]
-            staying = [ast.unparse(each) for path, each in rows if "/" in path]
+            rows = [(lies.get(f"{node.module}/{each.name}.py", "/"), each) for each in node.names]
+            lying = [
+                place[:-3] + (f" as {each.asname}" if each.asname else "") for place, each in rows if "/" not in place
+            ]
+            staying = [ast.unparse(each) for place, each in rows if "/" in place]
             text = f"import {', '.join(lying)}" if lying else ""
             text += "; " if lying and staying else ""
             text += f"from {node.module} import {', '.join(staying)}" if staying else ""
             assert node.lineno == node.end_lineno, (module.path, node.lineno)
             module.edits[node.lineno, node.col_offset, node.end_col_offset or 0] = text
+            for place, each in rows:
+                if "/" not in place and each.asname is None:
+                    called[each.name] = place[:-3]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            _flatten_name(module, node.lineno, node.col_offset + len("from "), node.module)
+            _flatten_name(module, node.lineno, node.col_offset + len("from "), node.module, lies)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.%]+", node.value):
-            _flatten_name(module, node.lineno, node.col_offset + 1, node.value)
+            _flatten_name(module, node.lineno, node.col_offset + 1, node.value, lies)
+    for node in module.nodes:
+        if isinstance(node, ast.Name) and node.id in called and (node.lineno, node.col_offset) not in module.arguments:
+            module.replace(node.lineno, node.col_offset, node.id, called[node.id])
+        elif isinstance(node, ast.arg):
+            assert node.arg not in called or (node.lineno, node.col_offset) in module.arguments, (module.path, node.arg)
+    module.renamed |= called
 
 
-def _flatten_name(module: Module, line: int, start: int, name: str) -> None:
-    found = re.match(r"node_(core|io)\.(drivers\.)?", name)
-    if found and "/" not in flat(name.replace(".", "/") + ".py"):
-        module.replace(line, start, name, name[found.end() :])
+def _flatten_name(module: Module, line: int, start: int, name: str, lies: dict[str, str]) -> None:
+    place = lies.get(name.replace(".", "/") + ".py", "/")
+    if "/" not in place:
+        module.replace(line, start, name, place[:-3])
+    elif name.startswith("node_io.drivers."):  # and the rest is computed
+        module.replace(line, start, "node_io.drivers.", "")
 
 
 def shorten(sources: dict[str, str]) -> tuple[dict[str, str], list[tuple[str, str, str]]]:
-    """Path -> source in, path -> source out, and (path, short, full) of each private name. ValueError for bytes that are no Python."""
+    """Path -> source in, path -> source out, and (path, short, full) of each name and module that has another one.
+
+    Raises: ValueError for bytes that are no Python.
+    """
     modules = [Module(path, source) for path, source in sources.items()]
     keywords: set[str] = set()
     texts: set[str] = set()
@@ -474,6 +513,7 @@ def shorten(sources: dict[str, str]) -> tuple[dict[str, str], list[tuple[str, st
                 texts.update(re.findall(r"\b_\w+", node.value) if len(node.value) < 40 else ())
     kept = _kept(modules, keywords | texts)
     taken = kept.union(*[{name for name, *_ in module.places} for module in modules])
+    lies = places(sources, taken)
     free = [name for name in FREE if name not in taken]
     arguments, private, public = (
         free[:_ARGUMENTS],
@@ -488,8 +528,9 @@ def shorten(sources: dict[str, str]) -> tuple[dict[str, str], list[tuple[str, st
     _shorten_private(modules, keywords | texts, private)
     _shorten_public(modules, kept, public)
     for module in modules:
-        _flatten(module)
+        _flatten(module, lies)
     told = [(module.path, short, full) for module in modules for full, short in sorted(module.renamed.items())]
+    told += [(path, lies[path][:-3], path[:-3].replace("/", ".")) for path in sources if lies[path] != path]
     return {module.path: module.text() for module in modules}, told
 
 
@@ -501,12 +542,13 @@ def _looked_up(module: Module) -> set[str]:
 
 def main(out: str, *paths: str) -> None:
     sources = {path: Path(path).read_text(encoding="utf-8") for path in paths}
-    program = Module("main.py", Path("main.py").read_text(encoding="utf-8"))  # which keeps its names
-    _flatten(program)
     shortened, told = shorten(sources)
-    told += [(path, flat(path)[:-3], path[:-3].replace("/", ".")) for path in shortened if flat(path) != path]
-    for path, source in [*shortened.items(), ("main.py", program.text())]:
-        target = Path(out) / flat(path)
+    lies = {path: path for path in sources}
+    lies |= {path: f"{short}.py" for path, short, full in told if full == path[:-3].replace("/", ".")}
+    program = Module("main.py", Path("main.py").read_text(encoding="utf-8"))  # which keeps its names
+    _flatten(program, lies)
+    for path, source in [*[(lies[path], source) for path, source in shortened.items()], ("main.py", program.text())]:
+        target = Path(out) / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(source, encoding="utf-8")
     Path(out, "names.txt").write_text(

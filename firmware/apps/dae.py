@@ -14,7 +14,7 @@ no heater), divider_milli, power_min_mv, battery_low_mv (0: not wired), air_s (t
 
 from micropython import const
 
-from node_core.dae_rules import PRESENT, REMOVED, UNKNOWN, Alarms, Presence, is_beyond
+from node_core.dae_rules import PRESENT, REMOVED, UNKNOWN, Alarms, Presence, grams_of, is_beyond
 from node_core.status_light import StatusLight
 from node_io import borrowed
 from node_io.drivers.contact import Contact
@@ -144,7 +144,7 @@ class App:
     def grams(self):
         """The weight since the zero, or None."""
         code, codes_per_kg = self.scale.code, self.settings["codes_per_kg"]
-        return None if code is None or not codes_per_kg else (code - self.zero_code) * 1000 // codes_per_kg
+        return None if code is None or not codes_per_kg else grams_of(code - self.zero_code, codes_per_kg)
 
     def _weighs(self):
         """Whether the scale carries the defibrillator: True, False, None where it cannot say or carries something else."""

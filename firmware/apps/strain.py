@@ -49,7 +49,7 @@ class App:
         borrowed.call("node_io.strain_parts", "begin", self, fault)
         try:
             while True:
-                # The driver's ring holds 0.7 s, but at most 256 samples.
+                # The driver's ring holds 0.7 s: 64 places for an HX711, 128 at 175 a second. But 256 at most: 0.2 s at 1,200.
                 await clock.sleep_ms(200 if converter.period_us > 2000 else 50)
                 converter.poll()
                 count = self._drain(report)

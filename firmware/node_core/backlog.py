@@ -102,19 +102,5 @@ class Waiting:
                 lowest = self.sequences[i]
         return lowest
 
-    def waiting_sequences(self) -> list:
-        return [self.sequences[i] for i in range(len(self.sequences)) if self.due_s[i] != _DONE]
-
     def _settle(self) -> None:
         self.due_s_min = min(self.due_s) if len(self.due_s) else _DONE
-
-
-def evictable(incoming_lane: int, counts: list) -> int:
-    """The lane whose oldest segment makes room for a frame of a lane, or -1: then the frame itself is given up.
-
-    Trend goes first, then record, then alarm, and never a more urgent lane for a less urgent frame.
-    """
-    for lane in (TREND, RECORD, ALARM):
-        if lane >= incoming_lane and counts[lane]:
-            return lane
-    return -1

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""CBOR in core deterministic encoding (RFC 8949 section 4.2.1): a small encoder, and the way to a strict decoder (cbor_reader.py)."""
+"""CBOR in core deterministic encoding (RFC 8949 section 4.2.1): a small encoder. The strict decoder is cbor_reader.py."""
 
 import struct
 
@@ -71,10 +71,3 @@ def encode(value) -> bytes:
     out = bytearray()
     put(out, value)
     return bytes(out)
-
-
-def decode(data):
-    """The one item that the bytes hold. Raises: WireError, as cbor_reader.py says."""
-    from node_core import cbor_reader
-
-    return cbor_reader.decode(data)

@@ -75,6 +75,13 @@ class Alarms:
         return condition
 
 
+def grams_of(codes, codes_per_kg):
+    """A difference of a load cell's codes, rounded down. In steps, so that no number on the way exceeds the 30 bits that an ESP32 holds without
+    its heap (16 to ten million codes a kilogram): a look at the scale comes ten times a second."""
+    rest = codes % codes_per_kg * 100
+    return codes // codes_per_kg * 1000 + rest // codes_per_kg * 10 + rest % codes_per_kg * 10 // codes_per_kg
+
+
 def is_beyond(value, low, high, margin, was_beyond):
     """Whether `value` is below `low` or above `high`; coming back needs `margin` more, so that noise at a bound rings nothing."""
     if not was_beyond:

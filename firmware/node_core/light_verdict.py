@@ -28,8 +28,9 @@ def verdict(light, blink_ms_min, blink_ms_max, expected, steady_green_ok):
         return UNKNOWN, "unsure"
     if not light.green:
         return UNKNOWN, "ambient light" if light.bright * 10 > light.samples else "no light"
-    if light.samples * 2 < expected or light.other_uv * 2 >= light.green_uv:
-        return UNKNOWN, "unsure"  # hardly seen, or lights of another colour beside the green ones
+    # Hardly seen, or lights of another colour beside the green ones, however dim: amber is one. The edge of a flash may look like it, once.
+    if light.samples * 2 < expected or light.bright > light.flashes or light.other_uv * 2 >= light.green_uv:
+        return UNKNOWN, "unsure"
     if light.green * 20 >= light.samples * 19:
         if not steady_green_ok:
             return UNKNOWN, "green all the time"

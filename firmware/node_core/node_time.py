@@ -7,6 +7,8 @@ section 3, "Anchor"). An answer to anything older proves nothing, because it may
 What is learnt from an answer, and how, is in time_learning.py.
 """
 
+from array import array
+
 ANSWER_MS_MAX = 2000
 _DRIFT_PPM = 50
 # Beyond this doubt a reading is better off with node time, which a later anchor resolves.
@@ -15,21 +17,31 @@ _SENT_COUNT_MAX = 16
 
 
 class FirstSent:
-    """The moments of the latest first transmissions of this boot, by epoch and number."""
+    """The moments of the latest first transmissions of this boot, by number; another epoch begins anew. In arrays: 16 tuples take twice that."""
 
     def __init__(self) -> None:
-        self._sent: list = []
+        self._epoch = b""
+        self._next = 0
 
     def note(self, epoch: bytes, sequence: int, node_ms: int) -> None:
-        self._sent.append((epoch, sequence, node_ms))
-        if len(self._sent) > _SENT_COUNT_MAX:
-            self._sent.pop(0)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._sequences = array("I")
+            self._sent_ms = array("Q")
+        if len(self._sequences) < _SENT_COUNT_MAX:
+            self._sequences.append(sequence)
+            self._sent_ms.append(node_ms)
+        else:
+            self._sequences[self._next] = sequence
+            self._sent_ms[self._next] = node_ms
+            self._next = (self._next + 1) % _SENT_COUNT_MAX
 
     def sent_ms(self, epoch: bytes, sequence: int, node_ms: int):
         """When that frame was first sent, if that was less than 2 s before `node_ms`; else None."""
-        for known_epoch, known, sent_ms in self._sent:
-            if known == sequence and known_epoch == epoch and 0 <= node_ms - sent_ms < ANSWER_MS_MAX:
-                return sent_ms
+        if epoch == self._epoch:
+            for i in range(len(self._sequences)):
+                if self._sequences[i] == sequence and 0 <= node_ms - self._sent_ms[i] < ANSWER_MS_MAX:
+                    return self._sent_ms[i]
         return None
 
 

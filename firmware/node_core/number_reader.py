@@ -4,7 +4,7 @@
 
 import binascii
 
-from node_core import cbor
+from node_core import cbor_reader
 from node_core.numbers import FORMAT, Numbers
 
 
@@ -12,7 +12,7 @@ def from_bytes(data: bytes) -> Numbers:
     """Raises: ValueError where the bytes are damaged (the caller then draws a new epoch)."""
     if len(data) < 5 or binascii.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
         raise ValueError("the number store is damaged")
-    fields = cbor.decode(data[:-4])
+    fields = cbor_reader.decode(data[:-4])
     if not isinstance(fields, list) or len(fields) != 9 or fields[0] != FORMAT or len(fields[1]) != 8:
         raise ValueError("the number store has another format")
     numbers = Numbers(fields[1])

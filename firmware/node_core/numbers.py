@@ -60,15 +60,6 @@ class Numbers:
         self.next += 1
         return number
 
-    def closed_floor(self, epoch: bytes) -> int:
-        """Frames of that epoch below this number were acknowledged or given up."""
-        if epoch == self.epoch:
-            return self.floor
-        for known, floor in self.closed:
-            if known == epoch:
-                return floor
-        return 0
-
     def note_lost(self, first: int, last: int, reason: int) -> None:
         from node_core import ranges  # whoever wants the memory back forgets the module
 

@@ -29,7 +29,7 @@ def encode_pack(records: list, base_ms: int, boot) -> bytes:
         ValueError, TypeError: a value that does not fit its kind, or too many records.
     """
     if not 1 <= len(records) <= RECORDS_MAX:
-        raise ValueError("a pack has 1 to %d records" % RECORDS_MAX)
+        raise ValueError("more than 64 records, or none")
     out = bytearray()
     cbor.put_head(out, 4, len(records))
     first = True
@@ -62,9 +62,9 @@ def encode_pack(records: list, base_ms: int, boot) -> bytes:
 def _put_value(out: bytearray, kind: str, exponent: int, value) -> None:
     if kind == "n":
         if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError("a number is an integer, in units of the profile's exponent")
+            raise TypeError("not an integer")
         if not -(1 << 63) <= value < 1 << 63:
-            raise ValueError("a number of more than 64 bits")
+            raise ValueError("more than 64 bits")
         out.append(2)
         if exponent:
             out.extend(b"\xc4\x82")
@@ -75,12 +75,12 @@ def _put_value(out: bytearray, kind: str, exponent: int, value) -> None:
         cbor.put(out, float(value))
     elif kind == "s":
         if len(value.encode()) > 256:
-            raise ValueError("text of more than 256 bytes")
+            raise ValueError("more than 256 bytes")
         out.append(3)
         cbor.put(out, value)
     elif kind == "b":
         if not isinstance(value, bool):
-            raise TypeError("a boolean is True or False")
+            raise TypeError("not a boolean")
         out.append(4)
         cbor.put(out, value)
     elif kind == "d":

@@ -15,7 +15,7 @@ def decode_pack(data) -> tuple:
 
     `kind` is n, b, s, f or d; offsets count from the first record's time. Raises: WireError.
     """
-    records = cbor.decode(data)
+    records = cbor_reader.decode(data)
     if not isinstance(records, list) or not 1 <= len(records) <= 64:
         raise WireError("SenmlShape")
     for record in records:

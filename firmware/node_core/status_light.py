@@ -14,7 +14,7 @@ A window of half a minute or more is then judged as a whole:
     green nearly all the time              OK where the model's light does so (a setting), else UNKNOWN: a lamp outside may be green
     green, blinking evenly, at a pace that the profile allows, up to the end     OK
     green, blinking otherwise              FAULT
-    green, and bright in another colour, at least half as strong; or most samples refused     UNKNOWN
+    green, and bright in another colour more often than green flashed, or once at least half as strong; or most samples refused     UNKNOWN
     green once or twice, or beginning or ending in between, or looked at with gaps   UNKNOWN
     no colour                              UNKNOWN: dark may be idle, dead or covered; bright is the sun
 

@@ -26,7 +26,7 @@ def hear(node, payload: bytes) -> None:
     node.outbox.acknowledge(down.epoch, down.acknowledged)
     if node._starts.get(down.gateway_id) != down.start:
         # It has just started, or we have: what was sent before may have met nobody.
-        node.outbox.hurry_all(now_ms // 1000)
+        node.outbox.hurry(None, -1, now_ms // 1000)
     node._starts[down.gateway_id] = down.start
     node._wake.set()
     sent_ms = node._first_sent.sent_ms(down.epoch, down.answered, now_ms)

@@ -5,6 +5,8 @@
 import gc
 import sys
 
+_storages: dict = {}
+
 
 def call(module: str, function: str, *arguments):
     """Import `module`, call its function, and let go of every module that only this call has loaded.
@@ -18,6 +20,16 @@ def call(module: str, function: str, *arguments):
         for name in [name for name in sys.modules if name not in before]:
             forget(name)
         gc.collect()
+
+
+def storage(namespace: str):
+    """That namespace of the non-volatile storage, opened once in a boot: nothing closes one, and each takes memory of the system's for good
+    (MicroPython, ports/esp32/esp32_nvs.c). Raises: OSError."""
+    if namespace not in _storages:
+        import esp32
+
+        _storages[namespace] = esp32.NVS(namespace)
+    return _storages[namespace]
 
 
 class Board:

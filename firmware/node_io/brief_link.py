@@ -21,12 +21,12 @@ from node_io.mqtt_client import MqttClient, packet_of
 
 _JOIN_MS = const(6000)
 _POLL_MS = const(20)
-_WATCH_MS = const(20)
 _WEAK_DBM = const(8)
 
 
 class BriefMqtt(MqttClient):
     session_flags = 0
+    watch_ms = 20
 
     async def _read(self, topic: str, on_message) -> None:
         wanted = topic.encode()
@@ -45,9 +45,8 @@ class BriefMqtt(MqttClient):
             elif kind != 0xD0:
                 raise self.garbage("a packet of kind %d" % kind)
 
-    async def _watch(self) -> None:
-        while self._why is None:
-            await asyncio.sleep_ms(_WATCH_MS)
+    def look(self, now) -> None:
+        """It is over before a broker that has gone silent could be noticed."""
 
     def is_confirmed(self) -> bool:
         """Whether the broker has everything that we have sent."""
@@ -100,7 +99,7 @@ async def _join_known(wlan, entry: dict, access_point: bytes) -> bool:
             wlan.connect(entry["ssid"], entry["password"], bssid=access_point)
         else:
             wlan.connect(entry["ssid"], bssid=access_point)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RuntimeError):
         return False
     for _ in range(_JOIN_MS // _POLL_MS):
         await asyncio.sleep_ms(_POLL_MS)

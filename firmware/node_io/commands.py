@@ -8,9 +8,9 @@ report_result(gateway id, command id, result), report_lost(), use_root(root, gen
 
 import asyncio
 
-from node_core import cbor, new_settings
+from node_core import cbor_reader, new_settings
 from node_core.keys import derive_root
-from node_io import config_store, light, nvs, settled
+from node_io import borrowed, config_store, light, nvs, settled
 
 IDENTIFY = 1
 REBOOT = 2
@@ -108,7 +108,7 @@ def _configure(node, gateway_id: str, command_id: int, argument):
     try:
         if not isinstance(argument, bytes):
             return BAD_ARGUMENT
-        wanted = new_settings.merged(changed["settings"], cbor.decode(argument))
+        wanted = new_settings.merged(changed["settings"], cbor_reader.decode(argument))
     except ValueError as error:  # WireError is one
         print("config %s" % error)
         return BAD_ARGUMENT
@@ -141,7 +141,7 @@ def _change_generation(node, argument, proven: int) -> int:
         return NOT_NOW
     node.report_lost()  # a loss record speaks of its own epoch
     node.outbox.flush()
-    node.outbox.start_epoch("key generation %d" % argument)
+    borrowed.call("node_io.queue_rare", "start_epoch", node.outbox, "key generation %d" % argument)
     if not nvs.put("generation", argument):
         node.fault("flash", "the key generation cannot be stored")
         return NOT_NOW

@@ -24,6 +24,9 @@ SEGMENT_BYTES = 4096
 LETTERS = "art"
 _HEADS_MAX = const(2)
 _FRAME_BYTES_MIN = const(40)
+_RESTING_BYTES = const(10)
+_LOADED_BYTES = const(400)  # beside its frames' 13 bytes each
+_ALL_ONES = const(0xFFFFF)
 UNKNOWN = -1  # the lowest number that waits in a segment of an earlier boot
 
 
@@ -42,28 +45,33 @@ class Segment(Waiting):
 
 class Resting:
     """The segments of a lane that are not loaded, oldest first: (number, first sequence, epoch tag, lowest that waits). In one
-    array, because a full queue has dozens of them.
+    array of ten bytes each, because a full queue has dozens of them: 24, 20, 16 and 20 bits, all ones for a lowest that is UNKNOWN.
     """
 
     def __init__(self) -> None:
-        self._words = array("i")
+        self._halves = array("H")
 
     def __len__(self) -> int:
-        return len(self._words) // 4
+        return len(self._halves) // 5
 
     def __iter__(self):
         for i in range(len(self)):
             yield self[i]
 
     def __getitem__(self, i: int) -> tuple:
-        return tuple(self._words[4 * i : 4 * i + 4])
+        high, number, first, tag, lowest = self._halves[5 * i : 5 * i + 5]
+        lowest |= high >> 12 << 16
+        first |= (high >> 8 & 15) << 16
+        return (high & 255) << 16 | number, first, tag, UNKNOWN if lowest == _ALL_ONES else lowest
 
     def append(self, entry: tuple) -> None:
-        for word in entry:
-            self._words.append(word)
+        number, first, tag, lowest = entry
+        lowest &= _ALL_ONES
+        for half in (number >> 16 & 255 | first >> 16 << 8 | lowest >> 16 << 12, number, first, tag, lowest):
+            self._halves.append(half & 0xFFFF)
 
     def remove(self, i: int) -> None:
-        self._words = self._words[: 4 * i] + self._words[4 * i + 4 :]
+        self._halves = self._halves[: 5 * i] + self._halves[5 * i + 5 :]
 
 
 class FlashStore:
@@ -84,6 +92,15 @@ class FlashStore:
     def counts(self) -> list:
         """Segments of each lane."""
         return [len(self.resting[lane]) + len(self.heads[lane]) + (self.tails[lane] is not None) for lane in range(3)]
+
+    def memory_bytes(self) -> int:
+        """What it takes to know what lies on flash, about: a full queue takes kilobytes."""
+        found = 0
+        for lane in range(3):
+            found += len(self.resting[lane]) * _RESTING_BYTES
+            for segment in self.loaded(lane):
+                found += _LOADED_BYTES + 13 * len(segment.tries)
+        return found
 
     def loaded(self, lane: int) -> list:
         tail = self.tails[lane]

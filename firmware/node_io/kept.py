@@ -5,14 +5,14 @@
 For what an application learns and can do without: a chip whose storage is worn out costs the knowledge, not the node.
 """
 
-import esp32
+from node_io.borrowed import storage
 
 _BYTES_MAX = 256
 
 
 class Kept:
     def __init__(self, namespace):
-        self._store = esp32.NVS(namespace)
+        self._store = storage(namespace)
 
     def get(self, key):
         """The bytes, or None where there are none."""

@@ -17,9 +17,9 @@ from node_io import borrowed
 _PACKET_BYTES_MAX = const(2048)
 _IGNORED = const(0xD0)  # a PINGRESP, which says nothing but that the broker lives
 _WINDOW = const(8)  # publications without a PUBACK
-_CONNECT_S = const(20)
+_CONNECT_MS = const(20_000)
 _PUBACK_MS = const(60_000)
-_WATCH_MS = const(500)
+_TURN_MS = const(10)
 CLEAN = 2  # CONNECT flag: the broker forgets the session with the connection
 
 
@@ -45,6 +45,7 @@ def packet_of(kind: int, *parts) -> bytes:
 
 class MqttClient:
     session_flags = CLEAN  # nothing may rest on the broker's memory
+    watch_ms = 500
 
     def __init__(self, host: str, port: int, client_id: str, user=None, password=None, keepalive_s: int = 60) -> None:
         self.address = (host, port)
@@ -57,7 +58,7 @@ class MqttClient:
         self._unconfirmed: dict = {}  # packet id: (token, ticks when it was sent)
         self._packet_id = 0
         self._room = asyncio.Event()
-        self._lock = asyncio.Lock()
+        self._is_writing = False
         self._sent_ticks = self._heard_ticks = self._ping_ticks = time.ticks_ms()
         self.reader: asyncio.StreamReader = None
         self.writer: asyncio.StreamWriter = None
@@ -70,18 +71,13 @@ class MqttClient:
         """
         self._unconfirmed = {}
         self._room.set()
+        self._is_writing = False
+        self._why = None
         tasks: list = []
         try:
-            await asyncio.wait_for(self._connect(topic), _CONNECT_S)
-            self.is_connected = True
-            self.counters["connections"] += 1
-            self._why = None
-            for coroutine in (self._read(topic, on_message), work()):
-                tasks.append(asyncio.create_task(self._until_end(coroutine)))
+            tasks.append(asyncio.create_task(self._until_end(self._live(topic, on_message, work, tasks))))
             await self._watch()
             raise self._why
-        except asyncio.TimeoutError:
-            return "no answer from %s:%d" % self.address
         except MqttError as error:
             return str(error)
         except (OSError, EOFError) as error:
@@ -112,6 +108,14 @@ class MqttClient:
         self._packet_id = self._packet_id % 0xFFFF + 1
         self._unconfirmed[self._packet_id] = (token, time.ticks_ms())
         await self.write(packet_of(0x32, text_of(topic), struct.pack(">H", self._packet_id), payload))
+
+    async def _live(self, topic: str, on_message, work, tasks: list) -> None:
+        await self._connect(topic)
+        self._heard_ticks = self._ping_ticks = time.ticks_ms()
+        self.is_connected = True
+        self.counters["connections"] += 1
+        tasks.append(asyncio.create_task(self._until_end(self._read(topic, on_message))))
+        await work()
 
     async def _connect(self, topic: str) -> None:
         from node_io import mqtt_connect  # a kilobyte that a connection does not need once it stands
@@ -159,10 +163,15 @@ class MqttClient:
         return MqttError("the broker sent nonsense: %s" % what)
 
     async def write(self, packet: bytes) -> None:
-        async with self._lock:  # MicroPython's streams cannot be drained by two tasks
+        while self._is_writing:  # two tasks cannot drain one stream; asyncio's own lock would cost 300 bytes
+            await asyncio.sleep_ms(_TURN_MS)
+        self._is_writing = True
+        try:
             self._sent_ticks = time.ticks_ms()
             self.writer.write(packet)
             await self.writer.drain()
+        finally:
+            self._is_writing = False
 
     async def _until_end(self, coroutine) -> None:
         """Run one of the session's tasks; what ends it ends the session."""
@@ -173,22 +182,29 @@ class MqttClient:
             self._why = self._why or error
 
     async def _watch(self) -> None:
-        """Return when a task has ended; raise when the broker has gone silent. Pings from time to time."""
-        keepalive_ms = self.keepalive_s * 1000
-        self._heard_ticks = self._ping_ticks = time.ticks_ms()
+        """Return when a task has ended; raise when the broker does not answer, or has gone silent."""
+        began = time.ticks_ms()
         while self._why is None:
-            await asyncio.sleep_ms(_WATCH_MS)
+            await asyncio.sleep_ms(self.watch_ms)
             now = time.ticks_ms()
-            heard_ms = time.ticks_diff(now, self._heard_ticks)
-            if heard_ms > keepalive_ms * 3 // 2:
-                raise MqttError("the broker is silent")
-            for _, sent_ticks in self._unconfirmed.values():
-                if time.ticks_diff(now, sent_ticks) > _PUBACK_MS:
-                    raise MqttError("the broker confirms nothing")
-            is_quiet = max(heard_ms, time.ticks_diff(now, self._sent_ticks)) > keepalive_ms // 2
-            if is_quiet and time.ticks_diff(now, self._ping_ticks) > keepalive_ms // 4:
-                self._ping_ticks = now
-                await asyncio.wait_for(self.write(b"\xc0\x00"), _CONNECT_S)
+            if self.is_connected:
+                self.look(now)
+            elif time.ticks_diff(now, began) > _CONNECT_MS:
+                raise MqttError("no answer from %s:%d" % self.address)
+
+    def look(self, now) -> None:
+        """Raise: MqttError when the broker has gone silent. Pings from time to time."""
+        keepalive_ms = self.keepalive_s * 1000
+        heard_ms = time.ticks_diff(now, self._heard_ticks)
+        if heard_ms > keepalive_ms * 3 // 2:
+            raise MqttError("the broker is silent")
+        for _, sent_ticks in self._unconfirmed.values():
+            if time.ticks_diff(now, sent_ticks) > _PUBACK_MS:
+                raise MqttError("the broker confirms nothing")
+        is_quiet = max(heard_ms, time.ticks_diff(now, self._sent_ticks)) > keepalive_ms // 2
+        if is_quiet and time.ticks_diff(now, self._ping_ticks) > keepalive_ms // 4 and not self._is_writing:
+            self._ping_ticks = now
+            self.writer.write(b"\xc0\x00")  # two bytes: what the network does not take now goes with the next packet
 
     async def _close(self) -> None:
         if self.writer is not None:

@@ -8,7 +8,7 @@ key          blob of 16 bytes: the master, as the bench has written it; a board 
 id           blob of 6 bytes: the node whose master it is; written together with `key`
 """
 
-import esp32
+from node_io.borrowed import storage
 
 _NAMESPACE = "node"
 
@@ -16,7 +16,7 @@ _NAMESPACE = "node"
 def get(key: str) -> int:
     """0 where there is none, or where the storage refuses."""
     try:
-        return esp32.NVS(_NAMESPACE).get_i32(key)
+        return storage(_NAMESPACE).get_i32(key)
     except OSError:
         return 0
 
@@ -25,7 +25,7 @@ def blob(key: str, size: int) -> bytes:
     """What lies there; empty where there is none, or one of another length."""
     found = bytearray(size)
     try:
-        if esp32.NVS(_NAMESPACE).get_blob(key, found) == size:
+        if storage(_NAMESPACE).get_blob(key, found) == size:
             return bytes(found)
     except OSError:
         pass
@@ -44,7 +44,7 @@ def master() -> bytes:
 def put(key: str, value: int) -> bool:
     """True once it is safe. What is there already is not written again."""
     try:
-        store = esp32.NVS(_NAMESPACE)
+        store = storage(_NAMESPACE)
         try:
             if store.get_i32(key) == value:
                 return True

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """From a pack to an acknowledged frame: number it, seal it, keep it, say what is sent next, forget it when it is safe.
 
-Alarm and record frames are on flash before they may be sent. Trend frames wait in memory; they move to flash when
-that is half full or when the oldest has waited for 30 s. What is given up is named in the ledger of the number store.
+Alarm and record frames are on flash before they may be sent. Trend frames wait in memory; they move to flash when the oldest has
+waited for 30 s, or when they and what it takes to know what lies on flash exceed 3.5 kB: the fuller the queue, the sooner. What is given up is named in the ledger of the number store.
 """
 
 import os
@@ -17,7 +17,9 @@ from node_core.frame import Sealer
 from node_io import borrowed, number_store
 from node_io.flash_store import FlashStore, StoreFull
 
-_MEMORY_BYTES_MAX = const(6144)
+_MEMORY_BYTES_MAX = const(6144)  # of frames, while flash refuses
+_QUEUE_BYTES = const(3584)  # of frames in memory, and of the lists of those on flash
+_FRAMES_BYTES_MIN = const(768)  # of frames all the same: each time that they move costs an erased block
 _FRAME_COST_BYTES = const(48)  # what a frame in memory takes beside its own bytes
 _NO_SPACE = const(28)
 
@@ -94,28 +96,15 @@ class Outbox:
 
     def _reserve(self) -> None:
         if self.numbers.is_exhausted():
-            self._start_epoch("its numbers are used up")
+            borrowed.call("node_io.queue_rare", "begin_epoch", self, "its numbers are used up")
         ours = self.numbers.epoch
         in_memory = [memory.lowest() for memory in self._memories if memory.remaining and memory.epoch == ours]
         held = [number for number in in_memory + [self._store.lowest(ours)] if number is not None]
         self.numbers.reserve(min(held) if held else None, min(in_memory) if in_memory else None)
         if not self.save():
             # No number is safe that the store does not know of, but an epoch that nobody can ever resume is.
-            self._start_epoch("the number store cannot be written")
+            borrowed.call("node_io.queue_rare", "begin_epoch", self, "the number store cannot be written")
             self.numbers.reserved = numbers.SEQUENCE_MAX + 1
-
-    def _start_epoch(self, why: str) -> None:
-        borrowed.call("node_io.queue_rare", "begin_epoch", self, self._events, why)
-
-    def start_epoch(self, why: str) -> None:
-        """Begin a new epoch. What waits stays as it is, sealed under the key of its day."""
-        self._start_epoch(why)
-        self._reserve()
-
-    def use_root(self, root: bytes) -> None:
-        """Seal with another key from now on. Only straight after `start_epoch`: an epoch has one key."""
-        self._root = root
-        self._renew_sealer()
 
     def save(self) -> bool:
         """Write numbers, ledger and commands. False, and a fault, where flash refuses."""
@@ -154,8 +143,9 @@ class Outbox:
     def tidy(self, now_s: int) -> None:
         """Bring memory to flash when it is time. To be called every few seconds."""
         held = sum([memory.bytes_held for memory in self._memories])
+        most = max(_FRAMES_BYTES_MIN, _QUEUE_BYTES - self._store.memory_bytes())
         oldest_s = max([memory.age_s(now_s) for memory in self._memories]) if self._memories else 0
-        if (held * 2 > _MEMORY_BYTES_MAX or oldest_s >= self.memory_wait_s) and now_s >= self._spill_again_s:
+        if (held > most or oldest_s >= self.memory_wait_s) and now_s >= self._spill_again_s:
             for memory in list(self._memories):
                 if not self._spill(memory):
                     self._spill_again_s = now_s + self.memory_wait_s
@@ -166,7 +156,7 @@ class Outbox:
         for memory in list(self._memories):
             if len(memory.frames) > memory.remaining * 2 + 16:  # mostly places of frames that are gone
                 self._memories.remove(memory)
-                self._put_back(memory, memory.entries())
+                borrowed.call("node_io.queue_rare", "put_back", self._memories, memory, memory.entries())
 
     def flush(self) -> bool:
         """Bring everything to flash, before a reset or a sleep. False where some of it has to stay in memory."""
@@ -184,18 +174,8 @@ class Outbox:
         is_stored = self.append(memory.lane, memory.epoch, entries)
         self._memories.remove(memory)
         if not is_stored:
-            self._put_back(memory, entries)
+            borrowed.call("node_io.queue_rare", "put_back", self._memories, memory, entries)
         return is_stored
-
-    def _put_back(self, memory: Memory, entries: list) -> None:
-        """What flash did not take stays in memory, with what is known of its transmissions."""
-        rest = Memory(memory.epoch, memory.lane)
-        for sequence, frame, wait_s, due_s, tries in entries:
-            at = list(memory.sequences).index(sequence)
-            rest.add(sequence, memory.places[at], wait_s, due_s, tries)
-            rest.put(frame)
-        if entries:
-            self._memories.append(rest)
 
     def memory(self, epoch: bytes, lane: int) -> Memory:
         for memory in self._memories:
@@ -276,16 +256,14 @@ class Outbox:
                 self.drop_if_empty(waiting)
         self.refill()
 
-    def hurry(self, epoch: bytes, sequence: int, now_s: int) -> None:
-        """Send a frame again soon, because the connection broke that carried it."""
-        for waiting in self._all():
-            if waiting.epoch == epoch:
-                waiting.hurry(sequence, now_s)
+    def hurry(self, epoch, sequence: int, now_s: int) -> None:
+        """Send a frame again soon, because the connection broke that carried it.
 
-    def hurry_all(self, now_s: int) -> None:
-        """Send everything again that was sent: the gateway has started anew, and may have lost what it had not sealed."""
+        No epoch and -1: everything that was sent, for the gateway has started anew, and may have lost what it had not sealed.
+        """
         for waiting in self._all():
-            waiting.hurry(-1, now_s)
+            if epoch is None or waiting.epoch == epoch:
+                waiting.hurry(sequence, now_s)
 
     def _all(self) -> list:
         found = list(self._memories)

@@ -6,8 +6,8 @@ make room."""
 import os
 
 from node_core import numbers, ranges
-from node_core.backlog import evictable
 from node_core.frame import frame_number
+from node_core.giving_up import closed_floor, evictable, waiting_sequences
 from node_io.flash_store import LETTERS, UNKNOWN, Segment, read_record, tag_of
 
 _CLOSED_MAX = 4  # earlier epochs that are remembered
@@ -71,8 +71,21 @@ def claim_lost_memory(outbox, store) -> None:
             outbox.note_lost(outbox.numbers.epoch, pair[0], pair[1], numbers.LOST_POWER)
 
 
-def begin_epoch(outbox, events, why: str) -> None:
+def start_epoch(outbox, why: str) -> None:
+    """Begin a new epoch. What waits stays as it is, sealed under the key of its day."""
+    begin_epoch(outbox, why)
+    outbox._reserve()
+
+
+def use_root(outbox, root: bytes) -> None:
+    """Seal with another key from now on. Only straight after `start_epoch`: an epoch has one key."""
+    outbox._root = root
+    outbox._renew_sealer()
+
+
+def begin_epoch(outbox, why: str) -> None:
     """Count and seal anew. What waits stays as it is."""
+    events = outbox._events
     known = outbox.numbers
     if any(known.lost):
         events.fault("queue", "losses of an epoch that is over were not reported")
@@ -100,7 +113,7 @@ def rescue(outbox, store, frames: list) -> bool:
     held = {epoch: held_from(store, 0, epoch) for epoch, _ in numbered}  # it may have begun to move there
     for lane, _, wait_s, _, frame in frames:
         epoch, sequence = frame_number(frame)
-        if sequence < outbox.numbers.closed_floor(epoch) or sequence in held[epoch]:
+        if sequence < closed_floor(outbox.numbers, epoch) or sequence in held[epoch]:
             continue
         if not outbox.append(lane, epoch, [(sequence, frame, wait_s, 0, 0)]):
             memory = outbox.memory(epoch, lane)
@@ -150,7 +163,7 @@ def load_segment(store, lane: int, entry: tuple, numbers) -> Segment:
         expected = sequence + 1
         if sequence < lowest:
             continue
-        if sequence >= numbers.closed_floor(epoch):
+        if sequence >= closed_floor(numbers, epoch):
             segment.add(sequence, place, store.waits_s[lane])
         elif lowest != UNKNOWN:
             segment.lost.append([sequence, sequence])
@@ -200,13 +213,24 @@ def evict(outbox, store, incoming_lane: int) -> bool:
     if victims:
         segment = victims[0]
         gone: list = []
-        for sequence in segment.waiting_sequences():
+        for sequence in waiting_sequences(segment):
             ranges.add(gone, sequence, sequence, 256)
         for first, last in gone:
             outbox.note_lost(segment.epoch, first, last, numbers.LOST_FULL)
         outbox.save()
         store.remove(segment)
     return True
+
+
+def put_back(memories: list, memory, entries: list) -> None:
+    """What flash did not take stays in memory, with what is known of its transmissions."""
+    rest = type(memory)(memory.epoch, memory.lane)
+    for sequence, frame, wait_s, due_s, tries in entries:
+        at = list(memory.sequences).index(sequence)
+        rest.add(sequence, memory.places[at], wait_s, due_s, tries)
+        rest.put(frame)
+    if entries:
+        memories.append(rest)
 
 
 def drop_from_memory(outbox, memories: list) -> None:

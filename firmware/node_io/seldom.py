@@ -69,7 +69,7 @@ def use_root(node, root: bytes, generation: int) -> None:
     node.generation = generation
     node._root = root
     node._down_keys = []
-    node.outbox.use_root(root)
+    borrowed.call("node_io.queue_rare", "use_root", node.outbox, root)
     print("key generation %d" % generation)
 
 

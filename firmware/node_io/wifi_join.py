@@ -18,6 +18,17 @@ _OPEN = 0
 
 async def join(wifi, found: list = None) -> bool:
     """Try each network that is in reach once. True when one has given us an address. `found` is filled with what a scan sees."""
+    try:
+        return await _join(wifi, [] if found is None else found)
+    except (
+        RuntimeError
+    ) as error:  # so the port names what it has no word for, such as "Wifi Unknown Error 0x0101": no memory
+        wifi.log("the radio fails: %s" % error)
+        await _count_failure(wifi)
+        return False
+
+
+async def _join(wifi, found: list) -> bool:
     if not wifi.passwords:
         wifi.log("no network is configured")
         return False
@@ -28,19 +39,22 @@ async def join(wifi, found: list = None) -> bool:
     except (OSError, ValueError) as error:
         wifi.log("scan failed: %s" % error)
         seen = []
-    if found is not None:
-        found.extend(seen)
+    found.extend(seen)
     for name in _candidates(wifi, seen):
         if await _join_one(wifi, name, wifi.passwords[name]):
             wifi.failures = 0
             return True
+    await _count_failure(wifi)
+    return False
+
+
+async def _count_failure(wifi) -> None:
     wifi.failures += 1
     if wifi.failures % _FAILURES_BEFORE_RESTART == 0:
         wifi.log("restarting the radio")
         wifi.wlan.active(False)
         await asyncio.sleep_ms(500)
         wifi.switch_on()
-    return False
 
 
 def _candidates(wifi, seen: list) -> list:

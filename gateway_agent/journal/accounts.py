@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from gateway_agent.errors import ConfigError, NoRoom, Unavailable
@@ -126,6 +128,16 @@ class Rewound(NamedTuple):
 
     first: int
     link: bytes
+
+
+def is_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def unavailable(error: OSError, directory: Path) -> JournalUnavailable:
+    """What the journal in this folder raises for an error of the disk."""
+    kind = JournalFull if is_disk_full(error) else JournalUnavailable
+    return kind(f"{directory}: {error.strerror or error}")
 
 
 class ReceiptVerdict(Enum):

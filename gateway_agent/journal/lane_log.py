@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -79,6 +79,11 @@ def entry_link(entry: BatchEntry | GapEntry) -> bytes:
     return entry.link if isinstance(entry, GapEntry) else hashlib.sha256(entry.batch).digest()
 
 
+def held_instances(logs: Mapping[Lane, LaneLog]) -> set[tuple[Lane, bytes]]:
+    """The instances of which a segment is there."""
+    return {(lane, segment.instance) for lane, log in logs.items() for segment in log.segments}
+
+
 class LaneLog:
     """The segments of one lane, oldest first. One writer; reads may run beside it in other threads."""
 
@@ -94,6 +99,7 @@ class LaneLog:
         self._handle: int | None = None  # of the last segment, while it may be written to
         self._pending: Segment | None = None  # created by the append that runs now
         self._pending_bytes = 0
+        self.is_end_certain = True  # nothing of a failed append can count after a restart
         self._leftovers: list[int] = []  # segments of failed appends that could not be removed yet
         self._places: OrderedDict[tuple[int, int], int] = OrderedDict()  # (serial, number) -> where that entry ends
 
@@ -158,7 +164,7 @@ class LaneLog:
 
     def commit(self, count: int, link: bytes) -> bool:
         """Count the `count` batches that were written and synced; returns whether a segment was finished by them."""
-        rolled = False
+        rolled, self.is_end_certain = False, True
         if self._pending is not None:
             rolled = bool(self.segments)
             # A new list, so that a reader in another thread keeps a consistent one.
@@ -173,6 +179,7 @@ class LaneLog:
     def abandon(self) -> None:
         """After an error: never write to this segment again. What it may hold of the failed append is void."""
         pending, self._pending = self._pending, None
+        self.is_end_certain = False
         self.close_segment()
         if pending is not None:
             # If it stays all the same, its entries are void as soon as the next segment is there, and as long.

@@ -83,6 +83,15 @@ class ReceiptLog:
         except (WireError, ValueError):
             self.damaged_bytes += len(body)
 
+    def receipted(self, key: Key) -> int:
+        """The number up to which the city holds an instance."""
+        position = self.positions.get(key)
+        return 0 if position is None else position.number
+
+    def settled(self, key: Key) -> int:
+        """The number up to which nothing is left to do: receipted or, where that will never come, sent."""
+        return max(self.receipted(key), self.contradicted.get(key, 0))
+
     def note(self, key: Key, position: Position, held: Collection[Key]) -> None:
         """Take a newer position. A disk that refuses is counted, no more: see above.
 
@@ -103,6 +112,8 @@ class ReceiptLog:
             self.positions[key] = position
         else:
             self.positions.pop(key, None)
+        if key in self.contradicted:  # one history after all, up to there
+            self.contradicted[key] = min(position.number, self.contradicted[key])
         self._rewrite(held)
 
     def note_contradicted(self, key: Key, sent: int, held: Collection[Key]) -> None:

@@ -9,8 +9,9 @@ Numbers below a node's floor are closed for good, so ranges below it are forgott
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 import cbor2
@@ -26,17 +27,26 @@ EPOCHS_PER_NODE_MAX = 256  # as admission keeps; a node whose number store fails
 Ranges = tuple[tuple[int, int], ...]
 
 
+_low_of, _high_of = itemgetter(0), itemgetter(1)
+
+
 def join_ranges(ranges: Ranges, more: Iterable[tuple[int, int]], floor: int) -> Ranges:
-    """The union of inclusive ranges, ascending and disjoint, neighbours joined, cut at the floor."""
-    joined: list[list[int]] = []
-    for low, high in sorted((*ranges, *more)):
+    """The union of inclusive ranges, ascending and disjoint, neighbours joined, cut at the floor.
+
+    `ranges` are so already, so that only `more` is sorted, and each of it finds its place by bisection.
+    """
+    joined = list(ranges)
+    for low, high in sorted(more):
         if high < floor:
             continue
-        if joined and low <= joined[-1][1] + 1:
-            joined[-1][1] = max(joined[-1][1], high)
-        else:
-            joined.append([max(low, floor), high])
-    return tuple((low, high) for low, high in joined)
+        first = bisect_left(joined, low - 1, key=_high_of)  # the first range that ends at low - 1 or later
+        behind = bisect_right(joined, high + 1, lo=first, key=_low_of)  # the first that starts after high + 1
+        touched = (*joined[first:behind], (low, high))
+        joined[first:behind] = [(min(map(_low_of, touched)), max(map(_high_of, touched)))]
+    del joined[: bisect_left(joined, floor, key=_high_of)]
+    if joined and joined[0][0] < floor:
+        joined[0] = (floor, joined[0][1])
+    return tuple(joined)
 
 
 class ReceivedNumbers:

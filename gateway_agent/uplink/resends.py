@@ -42,6 +42,7 @@ class RewindStore(Protocol):
     """The journal, as far as this needs it."""
 
     def rewind(self, lane: Lane, instance: bytes, number: int, link: bytes) -> Rewound | None: ...
+    def unreceipted_from(self, lane: Lane) -> tuple[bytes, int]: ...
 
 
 class RewindPump(Protocol):
@@ -139,7 +140,8 @@ class Resends:
             )
             if found.first > number + 1:
                 await self._publish(lane, self._sign_gap(lane, instance, number + 1, found.first - 1, found.link))
-            self._pump.note_rewound(lane, Position(instance, found.first - 1))
+            # What an older instance still owes comes before it: nothing else would bring the lane back there.
+            self._pump.note_rewound(lane, Position(*await self._writer(lambda: self._store.unreceipted_from(lane))))
         except Unavailable as error:
             self._counters["resends_unfinished"] += 1  # the collector asks again
             log.warning("a resend cannot be followed: %s", error)

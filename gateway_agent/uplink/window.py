@@ -225,7 +225,7 @@ class Window:
     def note_left_behind(self, lane: Lane, start: Position, now_ms: int) -> None:
         """The city receipts a later instance, and the journal still has something of an older one behind `start`."""
         state = self._lanes[lane]
-        if start.instance in (state.receipted.instance, *state.contradicted):
+        if start.instance == state.receipted.instance:
             return  # it is being sent
         if state.left_at_ms is None:
             state.left_at_ms = now_ms

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 from littlefs import LittleFS
 
+from simulators.rom.board import VirtualBoard
+
 _BIN = Path(sys.executable).parent
 SECTOR_BYTES = 4096
+PROMPT = "help()"  # the end of what MicroPython says at its prompt
 LITTLEFS_2_0 = 0x0002_0000  # the oldest version on disk: every MicroPython mounts it
 
 
@@ -57,6 +60,23 @@ async def mpremote(port: str, *args: object, timeout_s: float = 30) -> str:
     done = await run_tool("mpremote", "connect", port, *args, timeout_s=timeout_s)
     assert done.code == 0, done.text
     return done.text
+
+
+async def until_it_says(board: VirtualBoard, text: str = PROMPT) -> None:
+    """Wait until the board has said `text` since its last start: who types before has typed for nobody."""
+
+    def has_said(found: VirtualBoard) -> bool:
+        _, start, since = "\n".join(found.lines).rpartition("rst:")
+        return bool(start) and text in since
+
+    assert await board.wait_for(has_said), (text, list(board.lines)[-20:])
+
+
+async def restart(board: VirtualBoard, *words: str, until: str = PROMPT) -> None:
+    """`mpremote ... reset`, which ends before the board does, and wait until it says `until`. The lines of before are gone."""
+    board.lines.clear()
+    await mpremote(board.port, *words, "reset")
+    await until_it_says(board, until)
 
 
 def littlefs_image(size_bytes: int, files: dict[str, bytes]) -> bytes:

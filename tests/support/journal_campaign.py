@@ -201,7 +201,7 @@ def read_all(journal: Journal, lane: Lane, step: int = 7) -> list[StoredBatch]:
         instance, number = batches[-1].instance, batches[-1].number
 
 
-class _Nodes:
+class Nodes:
     """Nodes that keep each frame until it is acknowledged. Every number is used once, some are left out."""
 
     def __init__(self, rng: random.Random) -> None:
@@ -228,7 +228,7 @@ class _Life:
         self._life, self._make_files, self._folder = life, make_files, folder
         self._rng = random.Random(life.seed)
         self._truth = Truth()
-        self._nodes = _Nodes(self._rng)
+        self._nodes = Nodes(self._rng)
         self._wall_ms = START_MS
         self._disk = make_files(self._rng.getrandbits(32))
         self._cuts = self._first_steps = self._evicted = 0
@@ -302,7 +302,7 @@ class _Life:
             if rng.random() < 0.3:
                 self._receipt(journal)
             if rng.random() < 0.1:
-                journal._delete_receipted(2_000)  # as if room were short
+                journal._room.delete_receipted(2_000)  # as if room were short
             if rng.random() < 0.1:
                 self._evict(journal)
             if rng.random() < 0.02:

@@ -165,6 +165,17 @@ def test_the_signing_key_changes_without_a_gap_running_stopped_and_from_the_city
     assert len(alarms) == 1 and len(alarms[0].key_ids) == 4
 
 
+def _copy_with_one_alarm(town: CityTown) -> Path:
+    """The collector's data as they are with one alarm; it runs on."""
+    town.produce(town.node.seal(ALARM))
+    town.wait_stored(1)
+    assert town.collector.stop() == 0
+    copy = town.folder / "copy"
+    shutil.copytree(town.collector.folder / "data", copy)
+    town.collector.start()
+    return copy
+
+
 @pytest.mark.proof
 def test_a_collector_restored_from_an_older_copy_goes_on_and_names_what_is_gone(
     make_town: Callable[..., CityTown],
@@ -173,12 +184,7 @@ def test_a_collector_restored_from_an_older_copy_goes_on_and_names_what_is_gone(
     stored twice, and new readings are collected."""
     town = make_town(bytes_max=131_072, segment_bytes=16_384)
     town.start()
-    town.produce(town.node.seal(ALARM))
-    town.wait_stored(1)
-    town.collector.stop()
-    copy = town.folder / "copy"
-    shutil.copytree(town.collector.folder / "data", copy)
-    town.collector.start()
+    copy = _copy_with_one_alarm(town)
     made = 1
     # Until the journal has let go of what the copy lacks.
     while not town.gateway.status().get("journal", {}).get("deleted_segments"):
@@ -224,12 +230,7 @@ def _stored(town: CityTown) -> list[tuple[bytes, bytes, int, int, object]]:
 def test_a_collectors_database_older_than_its_archive_is_filled_from_it(town: CityTown) -> None:
     """At the start, before anything is asked of a gateway: every reading is there again, once, the archive is as it was, and the
     log says it."""
-    town.produce(town.node.seal(ALARM))
-    town.wait_stored(1)
-    assert town.collector.stop() == 0
-    copy = town.folder / "copy"
-    shutil.copytree(town.collector.folder / "data", copy)
-    town.collector.start()
+    copy = _copy_with_one_alarm(town)
     for _ in range(3):
         town.produce(town.node.seal(ALARM), town.node.seal(noise()))
     town.wait_stored(7)
@@ -255,12 +256,7 @@ def test_a_collectors_database_older_than_its_archive_is_filled_from_it(town: Ci
 def test_a_collectors_archive_older_than_its_database_is_filled_by_the_gateway(town: CityTown) -> None:
     """The collector says what its archive lacks, and receipts nothing beyond it; the gateway sends that once more; nothing is
     stored twice."""
-    town.produce(town.node.seal(ALARM))
-    town.wait_stored(1)
-    assert town.collector.stop() == 0
-    copy = town.folder / "copy"
-    shutil.copytree(town.collector.folder / "data", copy)
-    town.collector.start()
+    copy = _copy_with_one_alarm(town)
     for _ in range(3):
         town.produce(town.node.seal(ALARM))
     town.wait_stored(4)

@@ -19,23 +19,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_agent.wire.keys import derive_root
 from gateway_agent.wire.label import parse_label
 from gateway_agent.wire.sealed_master import open_sealed_master
+from simulators.rom.board import VirtualBoard
 from simulators.rom.faults import Faults
 from simulators.rom.stand_in import stand_in
 from tests.support.bench import WIFI_PASSWORD, Bench
-from tests.support.board_tools import run_tool
+from tests.support.board_tools import mpremote, run_tool, until_it_says
 from tools.flash import backup
 from tools.flash.application import FIRMWARE
 from tools.flash.bench_journal import check_of
-from tools.flash.flash_board import Event, flash_board
+from tools.flash.flash_board import Event, Job, flash_board
 from tools.flash.flash_many import exit_code_of, flash_many
 from tools.flash.micropython_image import read_image
 from tools.flash.nvs_image import read_key
 from tools.masters_file import read_masters
+from tools.provision import cable
 from tools.secret_files import write_secret
 from tools.vault import Vault
 from tools.vault_keys import VaultPublic
 
 NVS_AT, NVS_BYTES = 0x9000, 0x6000  # of the stand-in
+FAILED_MAX = 5  # node_core/boot_rules.py
 
 
 @pytest.fixture
@@ -59,14 +62,39 @@ def arguments_of(place: Path) -> str:
         return ""
 
 
+async def interrupt_at(step: str, bench: Bench, job: Job, port: str) -> None:
+    """Flash a board, and end that as soon as it has begun this step."""
+    task = asyncio.create_task(flash_board(job, port, bench.events.append))
+    async with asyncio.timeout(60):
+        while not any(event.values["step"] == step for event in bench.seen("step")):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def ask_and_start(board: VirtualBoard) -> None:
+    """As `startcity provision` leaves a board that is another one than it was told: its next start counts no failure."""
+    await until_it_says(board, f"boot {board.mac}")
+    assert (await cable.look(board.port, [0])).node == board.mac
+    board.lines.clear()
+    await cable.restart(board.port)
+    await until_it_says(board, f"boot {board.mac}")
+    said = await mpremote(
+        board.port, "exec", "import esp32; print('failed', esp32.NVS('node').get_i32('boots') & 0xFF)"
+    )
+    assert "failed 0" in said
+    await cable.restart(board.port)
+
+
 def steps_of(bench: Bench, mac: str) -> list[str]:
     lines = (bench.folder / "journal" / f"{mac}.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line)["step"] for line in lines]
 
 
 async def test_a_blank_board_becomes_a_node_and_is_left_alone_afterwards(bench: Bench) -> None:
-    """One key is on the board, sealed in the masters file and on the label; nobody else may read the label; the node starts; a second run
-    gives no new key; nothing secret is in the journal or the events."""
+    """One key is on the board, sealed in the masters file and on the label; nobody else may read the label; the node starts, also when it
+    was asked by cable; a second run gives no new key; nothing secret is in the journal or the events."""
     board = await bench.plug_in("tty", 1)
     job = bench.job()
     planned = await flash_board(bench.job(dry_run=True), board.port, lambda _: None)
@@ -88,6 +116,7 @@ async def test_a_blank_board_becomes_a_node_and_is_left_alone_afterwards(bench: 
     assert tested["sensors"] == ["sht4x"] and tested["missing"] == [] and tested["memory"] > 0
     assert await board.wait_for_line("boot 240ac4000001 fw 0.1.0 profile climate-sht4x"), list(board.lines)
 
+    await ask_and_start(board)
     again = await flash_board(job, board.port, bench.events.append)
     assert again.state == "already" and key_on(board.flash) == master and len(read_masters(job.masters)) == 1
     told = (
@@ -128,6 +157,16 @@ async def test_other_chips_find_their_sensors_on_their_own_boards_pins(bench: Be
     for board in boards:
         assert await board.wait_for_line(f"boot {board.mac} fw 0.1.0 profile climate-sht4x"), list(board.lines)
         assert not any("fault app" in line for line in board.lines), list(board.lines)
+
+
+@pytest.mark.proof
+async def test_who_is_asked_by_cable_again_and_again_does_not_fall_into_safe_mode(bench: Bench) -> None:
+    """Each time in its first minute, and more often than starts may fail."""
+    board = await bench.plug_in("tty", 1)
+    assert (await flash_board(bench.job(tests=False), board.port, bench.events.append)).state == "done"
+    for _ in range(FAILED_MAX + 1):
+        await ask_and_start(board)
+    assert not [line for line in board.lines if "SAFE MODE" in line], list(board.lines)
 
 
 @pytest.mark.proof
@@ -176,13 +215,7 @@ async def test_an_erase_that_was_interrupted_is_done_after_all(bench: Bench) -> 
         file.seek(0x180000)
         file.write(bytes(4096))
     job = bench.job(tests=False, erases=True)
-    task = asyncio.create_task(flash_board(job, board.port, bench.events.append))
-    async with asyncio.timeout(60):
-        while not any(event.values["step"] == "erase" for event in bench.seen("step")):
-            await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await interrupt_at("erase", bench, job, board.port)
     assert (await flash_board(job, board.port, bench.events.append)).state == "done"
     assert board.flash.read_bytes()[0x180000:0x181000] == b"\xff" * 4096
 
@@ -212,13 +245,7 @@ async def test_an_interrupted_board_goes_on_with_the_key_that_was_sealed(bench: 
     """Killed after the key was written: the second run finds it on the board, seals no other, and finishes."""
     board = await bench.plug_in("tty", 1)
     job = bench.job(tests=False)
-    task = asyncio.create_task(flash_board(job, board.port, bench.events.append))
-    async with asyncio.timeout(60):
-        while not any(event.values["step"] == "verify" for event in bench.seen("step")):
-            await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await interrupt_at("verify", bench, job, board.port)
     master = key_on(board.flash)
     assert master is not None and "done" not in steps_of(bench, "240ac4000001")
     assert (await flash_board(job, board.port, bench.events.append)).state == "done"

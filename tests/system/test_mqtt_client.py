@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import subprocess
 import sys
 import tracemalloc
@@ -68,6 +69,47 @@ async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1(tmp_path: Path) 
     finally:
         process.kill()
         process.wait()
+
+
+async def test_each_read_is_acknowledged_at_once() -> None:
+    """A broker without TCP_NODELAY holds a message back until the last is acknowledged: after 40 ms, if left to the kernel."""
+    rounds, frame, end = 100, bytes.fromhex("3005000161") + b"\0!", asyncio.Event()
+    gone = asyncio.Event()
+    got: Messages = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        await reader.read(1000)
+        writer.write(bytes.fromhex("2003000000"))
+        for _ in range(rounds):
+            await reader.readexactly(len(frame))
+            writer.write(frame)
+            writer.write(frame)
+        await reader.readexactly(len(frame))
+        end.set()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    def take(messages: Messages) -> None:
+        for message in messages:
+            got.append(message)
+            if len(got) % 2 == 0:
+                connection.publish_unacknowledged("a", b"!")
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    began_s = asyncio.get_running_loop().time()
+    connection = await open_connection(Endpoint("127.0.0.1", server.sockets[0].getsockname()[1], "us"), take)
+    connection.publish_unacknowledged("a", b"!")
+    async with asyncio.timeout(20):
+        await end.wait()
+    assert asyncio.get_running_loop().time() - began_s < rounds * 0.02
+    await connection.close(say_goodbye=False)
+    async with asyncio.timeout(10):
+        await gone.wait()
+    server.close()
+    await server.wait_closed()
 
 
 def tls_config(folder: Path, authority: Authority, cert: Path, key: Path) -> tuple[object, BrokerSection]:

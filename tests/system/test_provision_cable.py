@@ -19,8 +19,7 @@ from gateway_agent.operate.moved_file import read_moved
 from gateway_agent.wire.keys import derive_root
 from gateway_agent.wire.label import make_label
 from simulators.rom.board import VirtualBoard
-from tests.support.board_tools import nvs_image
-from tests.support.wired_street import MASTER, NEW_PASSWORD, NODE, NVS_AT, NVS_BYTES, OLD_PASSWORD, PROFILE, WiredStreet
+from tests.support.wired_street import MASTER, NEW_PASSWORD, NODE, OLD_PASSWORD, PROFILE, WiredStreet
 from tools.provision.board_program import MARK
 from tools.provision.steps import Step
 
@@ -104,27 +103,22 @@ async def test_a_node_on_a_port_of_another_machine_comes_to_a_receipted_reading(
         await street.close()
 
 
-class _NoForgetting(WiredStreet):
-    """Its node has a program that cannot be told that nothing was wrong, and has failed five times."""
+class _AlwaysSafe(WiredStreet):
+    """Its node has a program that begins in safe mode each time."""
 
     def _write_flash(self, path: Path) -> None:
         super()._write_flash(path)
-        rows = [
-            ("node", "namespace", "", ""),
-            ("key", "data", "hex2bin", MASTER.hex()),
-            ("id", "data", "hex2bin", NODE),
-            ("boots", "data", "i32", str(5 | 1 << 20)),
-        ]
-        flash = bytearray(path.read_bytes().replace(b"def forget_failures", b"def forget_nothings"))
-        flash[NVS_AT : NVS_AT + NVS_BYTES] = nvs_image(self.folder, NVS_BYTES, rows)
-        path.write_bytes(flash)
+        flash = path.read_bytes()
+        rule = b"return word & 0xFF >= FAILED_MAX or word"
+        assert flash.count(rule) == 1
+        path.write_bytes(flash.replace(rule, b"return True or".ljust(len(rule) - 4) + b"word"))
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(300)
 async def test_a_node_that_starts_in_safe_mode_is_not_put_into_service(tmp_path: Path) -> None:
     """Its console says so: exit code 23 by its name, at the first try and with --resume."""
-    street = _NoForgetting(tmp_path)
+    street = _AlwaysSafe(tmp_path)
     await street.start()
     try:
         for words in (street.right, (*street.right, "--resume")):

@@ -8,6 +8,7 @@ import asyncio
 import json
 import signal
 import stat
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -34,26 +35,34 @@ def works(board: VirtualBoard) -> bool:
     return any(line.startswith("boot ") for line in lines[stopped + 1 :])
 
 
-async def begin(street: WiredStreet, *words: object) -> asyncio.subprocess.Process:
+async def run(command: list[str], environment: dict[str, str] | None = None) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *street.command(*street.right, *words), env=street.environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
 
 
-async def until_begun(process: asyncio.subprocess.Process, step: str, said: list[dict[str, Any]]) -> None:
+async def begin(street: WiredStreet, *words: object) -> asyncio.subprocess.Process:
+    return await run(street.command(*street.right, *words), street.environment)
+
+
+async def until_said(process: asyncio.subprocess.Process, said: list[dict[str, Any]], **values: str) -> None:
+    """Read on until an event has these values."""
     assert process.stdout is not None
     async with asyncio.timeout(200):
         async for line in process.stdout:
             said.append(json.loads(line))
-            if (said[-1].get("step"), said[-1].get("state")) == (step, "begun"):
+            if values.items() <= said[-1].items():
                 return
-    raise AssertionError(f"{step} was not begun: {said}")
+    raise AssertionError(f"{values} was not said: {said}")
+
+
+async def until_begun(process: asyncio.subprocess.Process, step: str, said: list[dict[str, Any]]) -> None:
+    await until_said(process, said, event="step", step=step, state="begun")
 
 
 async def rest_of(process: asyncio.subprocess.Process, said: list[dict[str, Any]]) -> int:
     assert process.stdout is not None
-    async with asyncio.timeout(200):
+    async with asyncio.timeout(300):
         said.extend([json.loads(line) async for line in process.stdout])
         return await process.wait()
 
@@ -114,15 +123,16 @@ async def test_it_waits_for_gateway_and_collector_and_says_so(tmp_path: Path, mo
         street.gateway.start(environment=environment)
         street.collector.kill()
         before = set(commands.glob("*.taken"))
-        running = asyncio.create_task(street.provision("--resume", "--wait", 250, *answers[4:]))
+        base = [sys.executable, "-m", "startcity", "provision", "--config", str(street.config), "--json", "--yes"]
+        process = await run([*base, "--resume", "--wait", "1000", *answers[4:]])
         await asyncio.to_thread(wait_until, lambda: set(commands.glob("*.taken")) - before, "it to be asked")
         street.gateway.kill()
-        await asyncio.sleep(3)  # it looks every third of a second
+        events = []
+        await until_said(process, events, event="waiting", waits_for="gateway")
         street.gateway.start(environment=environment)
         await street.bench.node.start()
-        code, events, said = await running
-        assert (code, events[-1]["error"]) == (15, "NotVerified"), said
-        assert "gateway" in waited(events) and waited(events)[-1] == "receipt", said
+        assert (await rest_of(process, events), events[-1]["error"]) == (15, "NotVerified"), events
+        assert waited(events)[-1] == "receipt", events
         street.collector.start()
         code, events, said = await street.provision("--resume")
         assert code == 0 and events[-1]["proof"] is not None, said

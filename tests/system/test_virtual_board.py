@@ -19,7 +19,7 @@ from simulators.rom.board import VirtualBoard
 from simulators.rom.chips import CHIPS
 from simulators.rom.nor_flash import make_blank
 from simulators.rom.stand_in import stand_in
-from tests.support.board_tools import esptool, littlefs_image, mpremote, run_tool
+from tests.support.board_tools import PROMPT, esptool, littlefs_image, mpremote, restart, run_tool, until_it_says
 
 FILES_AT = 0x200000  # behind the stand-in's last partition
 FILES_BYTES = 0x200000
@@ -40,9 +40,10 @@ def prepare(path: Path, chip: str = "esp32", files: dict[str, bytes] | None = No
 
 @pytest.fixture
 async def board(tmp_path: Path) -> AsyncIterator[VirtualBoard]:
-    """A board that runs MicroPython with an empty file system."""
+    """A board at the prompt of MicroPython, with an empty file system."""
     prepare(tmp_path / "flash.bin")
     async with VirtualBoard(tmp_path / "flash.bin", link=tmp_path / "tty") as made:
+        await until_it_says(made)
         yield made
 
 
@@ -142,13 +143,14 @@ async def test_a_program_on_flash_starts_is_interrupted_and_starts_again(tmp_pat
     main = b"import time\nprint('main runs')\nwhile True:\n    time.sleep(1)\n"
     prepare(tmp_path / "flash.bin", files={"boot.py": b"print('boot runs')\n", "main.py": main})
     async with VirtualBoard(tmp_path / "flash.bin", link=tmp_path / "tty") as board:
-        assert await board.wait_for_line("main runs")
+        await until_it_says(board, "main runs")
         assert list(board.lines).count("boot runs") == 1
         assert "3 files" in await mpremote(board.port, "exec", "print(1 + 2, 'files')")
         counts = [list(board.lines).count(text) for text in ("boot runs", "main runs")]
         assert counts == [2, 1]
-        await mpremote(board.port, "reset")
-        assert await board.wait_for(lambda found: list(found.lines).count("main runs") == 2)
+        await restart(board, until="main runs")
+        started = "\n".join(board.lines).rpartition("rst:")[2].splitlines()
+        assert [started.count(text) for text in ("boot runs", "main runs")] == [1, 1]
         assert "KeyboardInterrupt" not in (await mpremote(board.port, "resume", "exec", "print('again')"))
 
 
@@ -157,9 +159,10 @@ async def test_machine_reset_and_soft_reset_have_their_causes(board: VirtualBoar
     code = "import machine; print('cause', machine.reset_cause())"
     assert "cause 1" in await mpremote(board.port, "resume", "exec", code)
     assert "cause 5" in await mpremote(board.port, "exec", code)
-    await mpremote(board.port, "reset")
+    await restart(board)
     assert "cause 2" in await mpremote(board.port, "resume", "exec", code)
     await esptool(board.port, "--no-stub", "read-mac")
+    await until_it_says(board)
     assert "cause 1" in await mpremote(board.port, "resume", "exec", code)
 
 
@@ -176,6 +179,9 @@ async def test_the_command_serves_a_board_until_it_is_ended(tmp_path: Path) -> N
     try:
         assert process.stdout is not None and process.stderr is not None
         assert (await process.stdout.readline()).decode().strip() == str(link)
+        async with asyncio.timeout(20):
+            while PROMPT.encode() not in await process.stderr.readline():
+                pass
         code = "import machine; print(machine.unique_id().hex())"
         assert "240ac4000009" in await mpremote(str(link), "exec", code)
         process.send_signal(signal.SIGUSR2)
@@ -233,10 +239,9 @@ async def test_a_busy_program_is_interrupted_every_time(tmp_path: Path) -> None:
     main = b"print('main runs')\nn = 0\nwhile True:\n    n += 1\n"
     prepare(tmp_path / "flash.bin", files={"main.py": main})
     async with VirtualBoard(tmp_path / "flash.bin", link=tmp_path / "tty") as board:
+        await until_it_says(board, "main runs")
         for turn in range(30):
-            assert await board.wait_for(lambda found, turn=turn: list(found.lines).count("main runs") == turn + 1)
-            assert f"turn {turn}\n" in (await mpremote(board.port, "resume", "exec", f"print('turn', {turn})")).replace(
-                "\r", ""
-            )
-            await mpremote(board.port, "resume", "reset")
+            said = await mpremote(board.port, "resume", "exec", f"print('turn', {turn})")
+            assert f"turn {turn}\n" in said.replace("\r", "")
+            await restart(board, "resume", until="main runs")
         assert board.history.count("application") == 31

@@ -14,7 +14,7 @@ import serial
 from simulators.rom.board import VirtualBoard
 from simulators.rom.loader import SYNC_FRAME
 from simulators.rom.stand_in import stand_in
-from tests.support.board_tools import esptool, mpremote
+from tests.support.board_tools import esptool, mpremote, until_it_says
 from tests.system.test_virtual_board import prepare
 
 
@@ -65,5 +65,6 @@ async def test_esptool_and_mpremote_over_rfc2217(tmp_path: Path) -> None:
         said = await esptool(board.port, "write-flash", "0", image, timeout_s=110)
         assert "Hash of data verified" in said and "NOT reset" not in said
         assert board.history[-4:] == ["reset", "download", "reset", "application"]
+        await until_it_says(board)
         assert "boot.py" in await mpremote(board.port, "fs", "ls")
         assert "ESP32S3" in await mpremote(board.port, "exec", "import os; print(os.uname().machine)")

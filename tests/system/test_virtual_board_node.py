@@ -14,7 +14,7 @@ from device_profiles import load_profiles
 from simulators.clock import SimulationClock
 from simulators.rom.board import VirtualBoard
 from simulators.rom.stand_in import stand_in
-from tests.support.board_tools import esptool, littlefs_image, mpremote, nvs_image, tree
+from tests.support.board_tools import esptool, littlefs_image, mpremote, nvs_image, restart, tree, until_it_says
 from tests.support.compiled_firmware import compile_firmware
 from tests.support.mosquitto import Mosquitto
 from tests.support.small_gateway import MASTER, SmallGateway
@@ -108,12 +108,10 @@ for i in range(300): n.set_i32('count', i); n.commit()
     async with VirtualBoard(flash, link=tmp_path / "tty") as board:
         whole, long = sum(range(200)), sum(range(250)) * 20
         expected = f"-2147483648 (200, {whole}) (5000, {long}) -4354 -4354 -4354"
-        assert await board.wait_for_line("help()")  # who types before has typed for nobody
+        await until_it_says(board)
         assert expected in await mpremote(board.port, "exec", read)
         await mpremote(board.port, "exec", read + change)
-        board.lines.clear()
-        await mpremote(board.port, "reset")
-        assert await board.wait_for(lambda found: "help()" in "".join(found.lines).partition("rst:")[2])
+        await restart(board)
         look = (
             "print(n.get_i32('low'), n.get_i32('new'), n.get_i32('count'), blob('long'), tried(n.get_blob, 'key', b))"
         )
@@ -162,6 +160,7 @@ print('agreed', len(want), sum(page.number > 6 for page in esp32.storage._pages)
 """
     (tmp_path / "script.py").write_text(code)
     async with VirtualBoard(flash, link=tmp_path / "tty") as board:
+        await until_it_says(board)
         said = await mpremote(board.port, "run", tmp_path / "script.py", timeout_s=100)
     words = said.split()
     assert words[0] == "agreed" and int(words[2]) > 0, said

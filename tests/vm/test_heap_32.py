@@ -29,15 +29,17 @@ __all__ = ["short_path"]
 MICROPYTHON_BYTES = 2048
 
 # Beside those of tools/short_names.py and the board's classes in heap_board.py: names that an ESP32's image has, for the
-# firmware looks them up there.
+# firmware looks them up there; the last three in the libraries that it freezes (ntptime, dht, neopixel).
 ALSO_IN_IMAGE = frozenset(
     """
     machine network esp32 cryptolib aes WDT urandom txpower password ssid readexactly drain wait_closed reset_cause asyncio asyncio.funcs
     asyncio.event asyncio.lock asyncio.stream stream funcs event lock core set_exception_handler get_event_loop open_connection create_task
     wait_for TimeoutError WLAN RTC deepsleep freq baudrate bits parity polarity rx tx rxbuf sck mosi miso scl sda atten reconnects
-    readfrom_into writeto
+    readfrom_into writeto host humidity i
 """.split()  # noqa: SIM905
 )
+
+RUNS_DIFFER_BYTES = 256  # by what the application is about when it is looked at
 
 PROFILES = [
     "parking-qmc5883l",
@@ -126,8 +128,8 @@ def _states(output: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_connected_node_fits_an_esp32(profile: str, loader: Path, short_path: Path, tmp_path: Path) -> None:
-    """Connected and measuring, every name known that commands, a full queue and an outage bring: code, names, data,
+def test_a_node_fits_an_esp32(profile: str, loader: Path, short_path: Path, tmp_path: Path) -> None:
+    """Connected and measuring, after commands, with a full queue and in an outage, every name known that these bring: code, names, data,
     asyncio's objects and MicroPython's own are 64 KiB at most."""
     output = heap_in_use(tmp_path, profile, short_path, "names")
     found = re.search(r"^modules (.*)$", output, re.MULTILINE)
@@ -147,4 +149,5 @@ def test_a_connected_node_fits_an_esp32(profile: str, loader: Path, short_path: 
     whole = {state: sum(parts.values()) + count for state, count in data.items()}
     print(f"{profile} on an ESP32: {whole}; {parts}, {len(kept)} names, data {data['connected']}")
     assert min(data.values()) > 0 and len(kept) > 100
-    assert whole["connected"] <= BUDGET_BYTES
+    assert whole["connected"] <= BUDGET_BYTES - RUNS_DIFFER_BYTES
+    assert max(whole.values()) <= BUDGET_BYTES + RUNS_DIFFER_BYTES, "the nearest was 65,430"

@@ -27,12 +27,12 @@ def test_the_ring_between_interrupt_and_application_allocates_nothing() -> None:
     assert run_script("tests/vm/scripts/no_allocation.py").endswith("ok\n")
 
 
-LOOKS = ["contacts", "presence", "scale", "meter", "light", "converter", "magnetometers"]
+LOOKS = ["contacts", "presence", "weight", "scale", "meter", "light", "converter", "bridge", "magnetometers"]
 
 
 @pytest.mark.parametrize("what", LOOKS)
 def test_what_is_looked_at_many_times_a_second_allocates_nothing(what: str) -> None:
-    """Contacts, tamper loop, pulse line, load cell, presence, status light, a converter's interrupt, magnetometers: at their extremes."""
+    """Contacts, tamper loop, pulse line, load cell, presence, status light, both converters, magnetometers: at their extremes."""
     assert run_script("tests/vm/scripts/no_allocation_looks.py", what, board=True).endswith("ok\n")
 
 
@@ -91,6 +91,7 @@ SAMPLED = [
     ("meters: tamper loop", "node_io/pulse_meter.py", "no_allocation_looks.py", "found._look_at_loop("),
     ("strain: data ready", "node_io/drivers/hx711.py", "sensors_hx711.py", "driver._on_ready("),
     ("strain: data ready", "node_io/drivers/ads1220.py", "strain_ads1220.py", "driver._on_ready("),
+    ("strain: data ready, 32 bits", "node_io/drivers/ads1220.py", "no_allocation_looks.py", "found._on_ready("),
     ("strain: ring", "node_io/drivers/sample_ring.py", "no_allocation.py", "ring.put("),
     ("strain: monitor", "node_core/strain_monitor.py", "strain_cost.py", "monitor.add("),
     ("strain: counted cycles", "node_core/rainflow.py", "strain_cost.py", "monitor.add("),

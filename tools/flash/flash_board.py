@@ -225,7 +225,9 @@ class _Run:
             if standing.check and await self._key_on(board, plan) != standing.check:
                 raise FlashFault("key_gone", mac=board.mac)
             await self.line.reset(board)
-            self.tell("already", mac=board.mac, profile=standing.profile, journal=str(journal.path))
+            self.tell(
+                "already", mac=board.mac, profile=standing.profile, wanted=self.job.profile, journal=str(journal.path)
+            )
             return Outcome(self.port, board.mac, "already")
         if standing.is_interrupted:
             self.tell("resumed", mac=board.mac, after=standing.steps[-1])

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What can go wrong at the bench: a name for scripts, an exit code, what happened, and what to do.
 
-The texts are English with placeholders; the command line looks the Italian up (startcity/words_flash.py).
+The texts are English with placeholders; the command line looks the Italian up (startcity/words_flash_faults.py).
 """
 
 from __future__ import annotations

@@ -109,11 +109,14 @@ print(%r + json.dumps({"state": state, "reason": reason}))
 
 
 # A start that is cut off counts as a failed one, and after five of them the node leaves its application out: who resets it by cable
-# says that nothing was wrong. The pause is for mpremote, which goes before.
+# says that nothing was wrong (node_io/nvs.py: `boots`; a program that was flashed has its modules under other names). The pause is for
+# mpremote, which goes before.
 RESET = """
 try:
-    from node_io import settled
-    settled.forget_failures()
+    import esp32
+    storage = esp32.NVS("node")
+    storage.set_i32("boots", 0)
+    storage.commit()
 except Exception:
     pass
 import machine, time

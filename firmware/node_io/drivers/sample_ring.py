@@ -7,12 +7,12 @@ from array import array
 from micropython import const
 
 _HELD_US = const(700_000)  # a program is longer away only where the interrupts are, too
-_PLACES_MIN = const(128)
+_PLACES_MIN = const(64)
 _PLACES_MAX = const(256)
 
 
 class SampleRing:
-    """For a converter that gives a code each `period_us`: as many places, a power of two, as 0.7 s need, 128 to 256."""
+    """For a converter that gives a code each `period_us`: as many places, a power of two, as 0.7 s need, 64 to 256."""
 
     def __init__(self, period_us):
         places = _PLACES_MIN

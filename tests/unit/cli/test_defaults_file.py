@@ -52,7 +52,7 @@ def test_paths_are_relative_to_the_file(here: Path, gateway: Path) -> None:
     folder = gateway.parent
     (folder / "options.toml").write_text(f'[provision]\nconfig = "{gateway.name}"\nlabel-file = "no-label.txt"\n')
     said = refuse("provision", "--defaults", folder / "options.toml")
-    assert f"{folder / 'no-label.txt'} does not exist" in said and "Run `startcity flash` first" in said
+    assert f"{folder / 'no-label.txt'} does not exist" in said and "by `startcity flash`" in said
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,12 @@ def test_other_sections_and_no_file_change_nothing(here: Path, gateway: Path) ->
     (here / "startcity.toml").write_text('[flash]\nprofile = "x"\n')
     assert startcity(*words).output == before and json.loads(before.splitlines()[-1])["exit_code"] == 2
     assert "--defaults" in succeed("provision", "--help")
+
+
+def test_a_file_of_defaults_speaks_the_language_that_is_named_behind_it(here: Path, gateway: Path) -> None:
+    """`--lang` counts wherever it stands, in both forms."""
+    (here / "other.toml").write_text(f'[provision]\nconfig = "{gateway}"\n')
+    for lang in (("--lang", "it"), ("--lang=it",)):
+        assert "se non date qui: --config." in refuse("provision", "--defaults", "other.toml", *lang)
+        assert "se non date qui: --config." in refuse("provision", *lang, "--defaults", "other.toml")
+    assert "where not given here: --config." in refuse("provision", "--defaults", "other.toml")

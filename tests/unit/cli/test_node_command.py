@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway_agent.control.command_files import CommandFiles
+from gateway_agent.model import NodeId
 from gateway_agent.wire.down import Command
 from tests.support.command_line import refuse, startcity, succeed
+from tests.support.sealed_starts import seal_starts
 
 NODE = "aabbccddee01"
 
@@ -114,3 +117,32 @@ def test_a_result_that_does_not_come_in_time_is_no_result(known: Path) -> None:
     assert "goes on waiting" in said and len(asked(known)) == 1
     listed = json.loads(succeed("node", "list", "--config", known, "--json").splitlines()[0])
     assert listed[0]["command"]["state"] == "asked"
+
+
+@pytest.mark.parametrize(
+    ("is_running", "is_safe", "word", "says", "in_italian"),
+    [
+        (False, True, "reboot", "The gateway does not run", "Il gateway non è in funzione"),
+        (True, True, "configure", "in safe mode", "in modalità sicura"),
+        (
+            True,
+            False,
+            "configure",
+            "every 15 minutes at least, and answers when it has held",
+            "almeno ogni 15 minuti",
+        ),
+        (True, False, "reboot", "every 15 minutes at least. Switched off and on", "almeno ogni 15 minuti"),
+    ],
+)
+def test_who_waits_in_vain_is_told_why_and_what_to_do(
+    known: Path, is_running: bool, is_safe: bool, word: str, says: str, in_italian: str
+) -> None:
+    """The gateway that does not run before the node's safe mode, and that before how often a node of its profile speaks."""
+    data = known.parent / "data"
+    (data / "status.json").write_text(json.dumps({"pid": os.getpid(), "stopped": not is_running}))
+    seal_starts(data / "journal", NodeId(bytes.fromhex(NODE)), False, is_safe)
+    settings = ("--set", "heartbeat_s=900") if word == "configure" else ()
+    words = ("node", "command", NODE, word, *settings, "--config", known, "--wait", "0")
+    said = refuse(*words, code=3)
+    assert "goes on waiting" in said and says in " ".join(said.split()), said
+    assert in_italian in " ".join(refuse(*words, "--lang", "it", code=3).split())

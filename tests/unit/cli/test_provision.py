@@ -8,26 +8,31 @@ import json
 import os
 import shlex
 import shutil
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from msgspec import structs
 
 from device_profiles import load_profiles
+from gateway_agent.admit.retirement import Moved
 from gateway_agent.config import load_config
+from gateway_agent.control.command_files import CommandFiles
 from gateway_agent.errors import ConfigError
-from gateway_agent.journal.segment import BatchEntry, Header, encode_batch, encode_header
-from gateway_agent.model import Field, FrameRow, Kid, Kind, NodeId, Pack
+from gateway_agent.model import NodeId
+from gateway_agent.operate.moved_file import write_moved
+from gateway_agent.wire.down import Command
 from gateway_agent.wire.label import make_label
-from startcity import cli_provision
+from startcity import provision_run
 from startcity.cli_provision import provision
 from startcity.provision_voice import Waits, waiting_words
 from startcity.root import root
 from startcity.translated import help_parts
 from tests.support.command_line import refuse, startcity, succeed
 from tests.support.provision_events import strange
-from tests.support.signing_gateway import START_MS, SigningGateway
+from tests.support.sealed_starts import seal_starts
 from tools.provision.checks import Seen, last_before, longest_wait_s, passing, silence_s, wait_s
 from tools.provision.state_file import alone, read_progress, unfinished, write_progress
 from tools.provision.steps import CABLE_STEPS, Progress, Step, generation_to_move_to
@@ -127,31 +132,16 @@ def test_the_state_outlives_a_stop_and_damage_is_named(tmp_path: Path) -> None:
         read_progress(tmp_path, NODE.hex())
 
 
-def _sealed(journal: Path, *is_safe: bool) -> None:
-    """What the node has said at its starts, as a gateway seals it."""
-    (journal / "record").mkdir(parents=True)
-    gateway = SigningGateway("piacenza-01")
-    shape = (Field("safe", None, int(Kind.BOOLEAN), 0),)
-    rows = [
-        FrameRow(Kid(NODE + bytes(7) + bytes([place])), 1, Pack(None, START_MS, shape, (0,), (value,)))
-        for place, value in enumerate(is_safe)
-    ]
-    header = encode_header(Header(gateway.gateway_id, gateway.lane, gateway.instance, 1, bytes(32)))
-    (journal / "record" / "000000000001.seg").write_bytes(
-        header + b"".join(encode_batch(BatchEntry(place, (), gateway.seal([row]))) for place, row in enumerate(rows, 1))
-    )
-
-
 @pytest.mark.parametrize(("starts", "code"), [((False, True), 23), ((True, False), 0)])
 def test_a_node_in_safe_mode_is_not_in_service(
     starts: tuple[bool, ...], code: int, gateway: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Although every step was done once: the last word counts, in both languages; after a start with its application it is."""
-    monkeypatch.setattr(cli_provision, "_SETTLE_S", 0.1)
+    monkeypatch.setattr(provision_run, "_SETTLE_S", 0.1)
     data = load_config(gateway).data
     data.mkdir(exist_ok=True)
     (data / "status.json").write_text(json.dumps({"pid": os.getpid()}))
-    _sealed(data / "journal", *starts)
+    seal_starts(data / "journal", NODE, *starts)
     write_progress(data, Progress(node=NODE.hex(), profile="climate-sht4x", done={step.value: 1 for step in Step}))
     words = ("provision", "--config", gateway, "--resume", NODE.hex(), "--yes")
     done = startcity(*words)
@@ -160,6 +150,94 @@ def test_a_node_in_safe_mode_is_not_in_service(
     assert ("modalità sicura" in startcity(*words, "--lang", "it").output) == (code == 23)
     last = json.loads(startcity(*words, "--json").output.splitlines()[-1])
     assert (last["event"], last.get("error")) == (("end", None) if code == 0 else ("error", "SafeMode"))
+
+
+def begun(gateway: Path, *done: Step, **values: Any) -> tuple[object, ...]:
+    """A node whose gateway seems to run and hears nothing, with these steps done; the words that go on with it."""
+    data = load_config(gateway).data
+    data.mkdir(exist_ok=True)
+    CommandFiles(data / "commands")
+    (data / "status.json").write_text(json.dumps({"pid": os.getpid()}))
+    progress = Progress(node=NODE.hex(), profile="climate-sht4x", done={step.value: 1 for step in done}, **values)
+    write_progress(data, progress)
+    return ("provision", "--config", gateway, "--resume", NODE.hex(), "--yes", "--wait", 1)
+
+
+@pytest.mark.parametrize(
+    ("moved", "says", "in_italian"),
+    [(0, "only its newest label fits", "l'etichetta più nuova"), (4, "key generation 4", "generazione di chiavi 4")],
+)
+def test_a_node_that_is_not_heard_may_have_been_erased(moved: int, says: str, in_italian: str, gateway: Path) -> None:
+    """Before its first word, and after it has moved; either way the cable is named, which finds out."""
+    words = begun(gateway, Step.REGISTER)
+    if moved:
+        write_moved(load_config(gateway).data, {NODE: Moved(moved, None)})
+    said = refuse(*words, code=11)
+    assert says in said and "erased or flashed anew" in said and "--port PORT" in said
+    said = refuse(*words, "--lang", "it", code=11)
+    assert in_italian in said and "--port PORTA" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "result", "says"),
+    [
+        (None, None, "every 15 minutes at least, and answers when it has held with them for a minute"),
+        ("failed", 4, "the old ones are back. Correct --set, and call this again without --resume"),
+        ("failed", 3, "not possible now. Call this again with --resume"),
+    ],
+)
+def test_settings_that_were_not_taken_are_said_in_words(
+    state: str | None, result: int | None, says: str, gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer, settings that are wrong, and a node that is busy: each with what to do, and no bare number."""
+    words = begun(gateway, Step.REGISTER, Step.FIND, settings={"heartbeat_s": 900})
+    files = CommandFiles(load_config(gateway).data / "commands")
+    real_sleep = time.sleep
+
+    def gateway_runs(seconds: float) -> None:
+        real_sleep(seconds)
+        for number, wanted in enumerate(files.look() if state is not None else [], files.read_last_id() + 1):
+            files.take(wanted, Command(number, 5))
+            files.finish(number, state or "", result)
+
+    monkeypatch.setattr("time.sleep", gateway_runs)
+    said = refuse(*words, code=12)
+    assert "NotConfigured" in said and says in said, said
+
+
+def test_a_silent_node_whose_last_start_was_in_safe_mode_is_said_to_be_in_it(gateway: Path) -> None:
+    """Exit code 23 instead of the step's own: the cause, not what came of it."""
+    words = begun(gateway, Step.REGISTER, Step.FIND, settings={"heartbeat_s": 900})
+    seal_starts(load_config(gateway).data / "journal", NODE, True)
+    assert "is in safe mode" in refuse(*words, code=23)
+
+
+def test_no_measured_value_and_no_receipt_are_two_faults(gateway: Path) -> None:
+    """A sensor that says nothing is looked for at its wires, a collector that says nothing at the collector."""
+    words = begun(gateway, *(step for step in Step if step not in (Step.VERIFY, Step.RETIRE)))
+    assert "sensor's wires" in refuse(*words, code=15)
+
+
+@pytest.mark.parametrize(
+    ("words_of", "says"), [("en", "Wait for the first reading"), ("it", "Attendi la prima misura")]
+)
+def test_a_check_that_fails_is_said_to_people_with_its_own_text(
+    words_of: str, says: str, gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 14, which check, and what was to be done, in the reader's language."""
+    late = (Step.CHECK, Step.VERIFY, Step.RETIRE)
+    words = begun(gateway, *(step for step in Step if step not in late), checks={"humidity-moves": "skipped"})
+    monkeypatch.setattr(provision_run, "wait_s", lambda *_: 1)
+    said = refuse(*words, "--lang", words_of, code=14)
+    assert "CheckFailed" in said and says in said and "--resume" in said, said
+
+
+def test_what_it_was_begun_with_is_not_changed_by_going_on(gateway: Path) -> None:
+    """An option that would be left aside is refused by its flag; the same value again is none."""
+    words = begun(gateway, Step.REGISTER, name="Aula 1", settings={"heartbeat_s": 900})
+    said = refuse(*words, "--name", "Aula 2", "--set", "heartbeat_s=60")
+    assert "to change --name, --set, call it without --resume" in said
+    assert "NodeNotFound" in refuse(*words, "--name", "Aula 1", "--set", "heartbeat_s=900", code=11)
 
 
 def test_a_check_takes_only_what_was_measured_after_the_question() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -213,3 +214,21 @@ def test_one_that_hangs_is_started_anew(gateway: Path, well: Status) -> None:
     status["written_at_unix_ms"] -= 31_000
     first = seen(gateway, status)[1].splitlines()[0]
     assert "does not run any more: start it anew with `sudo systemctl restart startcity-gateway`" in first
+
+
+def test_the_gateway_of_a_simulated_city_is_started_with_its_city(gateway: Path, well: Status, tmp_path: Path) -> None:
+    """Stopped and hanging: neither a service nor `gateway run` is named, because its brokers and its board belong to the city."""
+    city = tmp_path / "a city"
+    shutil.copytree(gateway.parent, city / "gateway")
+    for name in ("lock", "board.flash"):
+        (city / name).touch()
+    status = fresh(well)
+    status["stopped"] = True
+    first = seen(city / "gateway" / gateway.name, status)[1].splitlines()[0]
+    assert first.endswith(f"does not run: start it with `startcity sim city --dir '{city}'`"), first
+    status = fresh(well)
+    status["written_at_unix_ms"] -= 31_000
+    first = seen(city / "gateway" / gateway.name, status)[1].splitlines()[0]
+    assert f"`startcity sim city --dir '{city}' --stop; startcity sim city --dir '{city}'`" in first
+    (city / "board.flash").unlink()
+    assert "gateway run" in seen(city / "gateway" / gateway.name, fresh(well) | {"stopped": True})[1].splitlines()[0]

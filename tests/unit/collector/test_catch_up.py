@@ -18,7 +18,7 @@ from gateway_agent.wire.gap import GapReason
 from gateway_agent.wire.key_change import sign_key_change
 from gateway_agent.wire.resend import open_resend
 from tests.support.signing_gateway import GATEWAY, SigningGateway, frame, test_only_signer
-from tests.unit.collector.conftest import COLLECTOR, City
+from tests.unit.collector.conftest import COLLECTOR, OVERDUE_MS, City
 
 DATABASE, ARCHIVE = "collector.sqlite", "archive"
 
@@ -205,6 +205,47 @@ def test_two_histories_are_left_as_they_are_and_said(city: City) -> None:
     assert city.events()[-1] == "archive_differs"
     assert contents(city) == whole
     assert [receipt.number for receipt in city.take(gateway, *gateway.run(1, 9))] == [6]
+
+
+def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
+    """The gateway's state speaks of its present instance alone; a batch of an older one that comes too early says that the rest is
+    owed. Nobody asks for an older instance of which nothing comes."""
+    older, present = SigningGateway(), SigningGateway(instance=b"present.")
+    batches = older.run(6)
+    city.take(older, *batches[:2])
+    city.take(present, *present.run(1, 100))
+    city.take(present, present.state(), word="state")
+    assert asked_for(city, 1_000) + asked_for(city, 21_000) == []
+    city.take(older, batches[5])
+    assert asked_for(city, 1_000) + asked_for(city, 20_000) == [2]
+    assert asked_for(city, 61_000) == [2], "once a minute, while it lasts"
+    city.take(older, *batches[2:])
+    assert asked_for(city, 200_000) == []
+    assert city.verified().is_intact
+
+
+def test_a_gateway_that_was_taken_off_the_list_is_named_at_the_start_and_waited_for_no_more(
+    city: City, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a start, with what it owes; no alarm and no receipt for it afterwards; listed again it goes on as if nothing had been."""
+    gateway = SigningGateway()
+    batches = gateway.run(3)
+    city.take(gateway, *batches[:2])
+    city.take(gateway, gateway.state(), word="state")
+    listed = dict(city.gateways)
+    del city.gateways[GATEWAY]
+    before = contents(city)
+    caplog.clear()
+    city.restart()
+    said = [record.getMessage() for record in caplog.records if "not listed any more" in record.getMessage()]
+    assert len(said) == 1 and said[0].startswith(GATEWAY) and "not here: 1)" in said[0], said
+    assert city.tick(10_000) == [] and city.tick(10 * OVERDUE_MS) == []
+    assert "tail_missing" not in city.events() and contents(city) == before
+    city.gateways.update(listed)
+    caplog.clear()
+    city.restart()
+    assert not any("not listed any more" in record.getMessage() for record in caplog.records)
+    assert [receipt.number for receipt in city.take(gateway, batches[2])] == [3]
 
 
 @pytest.mark.parametrize("rounds", [8, pytest.param(150, marks=[pytest.mark.proof, pytest.mark.timeout(600)])])

@@ -24,7 +24,7 @@ from gateway_agent.wire.label import parse_label
 from simulators.rom.stand_in import stand_in
 from startcity.cli_flash import _ports
 from startcity.cli_flash_tools import _one
-from startcity.flash_page import Page, plan_lines
+from startcity.flash_page import Page, line_of, plan_lines
 from tests.support.command_line import refuse, startcity, succeed
 from tests.unit.flash.test_esptool_text import IDENTITY
 from tools.flash import doctor
@@ -329,6 +329,17 @@ def events() -> list[Event]:
         Event("P", "retry", {"step": "firmware", "name": fault.name, "fault": fault, "baud": 460800}),
         Event("P", "failed", {"step": "verify", "name": fault.name, "fault": fault}),
     ]
+
+
+def test_a_board_that_has_another_profile_than_was_asked_for_is_left_alone_and_says_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who took the wrong board must not read "done before" and go on."""
+    values = {"mac": "240ac4000001", "profile": "climate-sht4x", "journal": ""}
+    for lang, says in (("en", "climate-sht4x and not strain-hx711"), ("it", "climate-sht4x e non strain-hx711")):
+        monkeypatch.setenv("STARTCITY_LANG", lang)
+        assert says in str(line_of(Event("/dev/ttyUSB0", "already", values | {"wanted": "strain-hx711"})))
+        assert "strain" not in str(line_of(Event("/dev/ttyUSB0", "already", values | {"wanted": "climate-sht4x"})))
 
 
 def test_the_page_has_a_row_for_each_port_on_a_terminal() -> None:

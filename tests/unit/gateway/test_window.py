@@ -231,3 +231,15 @@ def test_a_receipt_of_a_later_instance_does_not_skip_what_was_not_sent() -> None
     assert window.receipted(Lane.RECORD) == Position(A, 6)
     window.note_known(Lane.RECORD, Position(b, 3))
     assert window.cursor(Lane.RECORD) == Position(b, 3)
+
+
+def test_the_rest_of_a_contradicted_instance_that_was_passed_is_gone_back_to() -> None:
+    """However the window came past it: while the journal has something of it left, nothing behind it can be deleted."""
+    window = Window(START, in_flight_max=100)
+    b = b"another."
+    window.note_contradicted(Lane.RECORD, A, Position(A, 5))
+    window.note_rewound(Lane.RECORD, Position(b, 3))
+    window.note_left_behind(Lane.RECORD, Position(A, 5), 0)
+    assert window.cursor(Lane.RECORD) == Position(b, 3)
+    window.note_left_behind(Lane.RECORD, Position(A, 5), 15_000)
+    assert window.cursor(Lane.RECORD) == Position(A, 5)

@@ -173,7 +173,7 @@ def test_a_void_file_that_cannot_be_removed_never_outlives_what_makes_it_void() 
     assert "000000000002.seg" in void
     batches = fill(journal, maker, Lane.RECORD, 40)
     journal.note_receipt(receipt_for(batches[-1]), b"raw")
-    assert journal._delete_receipted(3_000) >= 2
+    assert journal._room.delete_receipted(3_000) >= 2
     assert "000000000002.seg" not in disk.list_directory(ROOT / "record")
     journal.close()
     again = open_journal(ROOT, maker, disk.after_cut(1))
@@ -302,6 +302,51 @@ def test_a_segment_is_deleted_only_after_its_receipt_is_durable() -> None:
             journal.note_receipt(receipt_for(batches[-1]), b"raw")
             disk.cut_at = disk.steps + steps
             with suppress(PowerCutError):
-                journal._delete_receipted(3_000)
+                journal._room.delete_receipted(3_000)
             again = open_journal(ROOT, maker, disk.after_cut(seed))
             assert not any(item.is_gap for item in read_all(again, Lane.RECORD)), f"steps={steps} seed={seed}"
+
+
+@pytest.mark.parametrize("operation", ["append", "sync", "sync_directory"])
+@pytest.mark.parametrize("seed", range(6))
+def test_where_a_key_ends_is_not_said_while_a_failed_append_may_be_found_after_a_restart(
+    operation: str, seed: int
+) -> None:
+    """A head that was said to be certain is the head after a power cut, unless the lane begins anew; else the question is refused."""
+    maker, disk = BatchMaker(seed), PowerCutFiles(seed)
+    journal = open_journal(ROOT, maker, disk)
+    kept = fill(journal, maker, Lane.RECORD, 3)
+    if operation == "sync_directory":
+        journal._logs[Lane.RECORD].close_segment()  # so that the next append creates a file
+    assert journal.heads_for_key_change() == tuple(journal.head(lane) for lane in Lane)
+    disk.fail = lambda name, _path: errno.EIO if name == operation else None
+    with pytest.raises(JournalUnavailable):
+        fill(journal, maker, Lane.RECORD, 1)
+    disk.fail = lambda _name, _path: None
+    fill(journal, maker, Lane.TREND, 1)
+    with pytest.raises(JournalUnavailable, match="record: the last write failed"):
+        journal.heads_for_key_change()
+    journal.close()
+    journal = open_journal(ROOT, maker, disk.after_cut(seed))
+    journal.note_receipt(receipt_for(kept[-1]), b"raw")  # an older instance that is owed is another matter
+    journal.heads_for_key_change()  # recovery has settled it
+    fill(journal, maker, Lane.RECORD, 1)
+    said = journal.heads_for_key_change()[Lane.RECORD]
+    journal.close()
+    found = open_journal(ROOT, maker, disk.after_cut(seed)).head(Lane.RECORD)
+    assert found.instance != said.instance or found.number <= said.number
+
+
+def test_the_next_append_makes_the_end_certain_again() -> None:
+    """Its segment's header makes void whatever the failed one has left."""
+    maker, disk = BatchMaker(1), PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    disk.fail = lambda name, _path: errno.EIO if name == "sync" else None
+    with pytest.raises(JournalUnavailable):
+        fill(journal, maker, Lane.ALARM, 1)
+    disk.fail = lambda _name, _path: None
+    fill(journal, maker, Lane.ALARM, 1)
+    said = journal.heads_for_key_change()[Lane.ALARM]
+    for seed in range(8):
+        found = open_journal(ROOT, maker, disk.after_cut(seed)).head(Lane.ALARM)
+        assert found == said

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_agent.journal.received import ReceivedNumbers, decode_snapshot, encode_snapshot, join_ranges
@@ -40,6 +41,7 @@ def test_ranges_join(
     assert join_ranges(ranges, more, floor) == joined
 
 
+@settings(deadline=None)
 @given(st.lists(items, max_size=12), st.integers())
 def test_the_order_of_adding_does_not_matter_and_twice_is_once(added: list[Received], seed: int) -> None:
     """Any order, with repetitions, gives the same floors and numbers as sets of integers would."""
@@ -53,9 +55,35 @@ def test_the_order_of_adding_does_not_matter_and_twice_is_once(added: list[Recei
         there = {number for low, high in ranges for number in range(low, high + 1)}
         said = {number for item in of_kid for low, high in item.ranges for number in range(low, high + 1)}
         assert there == {number for number in said if number >= floor}
+        assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(ranges))
         assert all(numbers.has(kid, number) == (number in there) for number in range(70))
 
 
+class Counted(int):
+    """A number that counts how often one is compared."""
+
+    comparisons = 0
+
+    def __lt__(self, other: int) -> bool:
+        Counted.comparisons += 1
+        return int(self) < int(other)
+
+    def __gt__(self, other: int) -> bool:
+        Counted.comparisons += 1
+        return int(self) > int(other)
+
+
+@pytest.mark.parametrize("number", [5, 4_006, 9_994])
+def test_a_new_number_costs_what_it_costs_however_many_ranges_there_are(number: int) -> None:
+    """Beside a thousand ranges one more number is compared some twenty times: it finds its place by bisection."""
+    ranges = tuple((Counted(low), Counted(low + 3)) for low in range(0, 10_000, 10))
+    Counted.comparisons = 0
+    joined = join_ranges(ranges, [(number, number)], 0)
+    assert len(joined) == len(ranges) + (number % 10 != 4)
+    assert Counted.comparisons < 60
+
+
+@settings(deadline=None)
 @given(st.lists(items, max_size=6), st.lists(st.integers(0, 2**40), min_size=3, max_size=3))
 def test_a_snapshot_comes_back_as_it_was_written(added: list[Received], serials: list[int]) -> None:
     """Encoding and decoding a snapshot is the identity."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-from gateway_agent.journal import JournalLimits
+from gateway_agent.journal import JournalLimits, JournalUnavailable
 from gateway_agent.model import ClockReading, GatewayId, Lane
 from gateway_agent.uplink.pump import Pump
 from gateway_agent.uplink.resends import EACH_MS, Resends
@@ -64,6 +64,61 @@ def test_what_was_deleted_is_named_with_the_link_that_goes_on(tmp_path: Path) ->
     assert found.link == link_of(batches[found.first - 2].batch)
     at_the_end = journal.rewind(LANE, instance, len(batches), link_of(batches[-1].batch))
     assert at_the_end is not None and at_the_end.first == len(batches) + 1
+    journal.close()
+
+
+def test_a_start_after_a_rewind_takes_nothing_for_damaged_that_was_deleted(tmp_path: Path) -> None:
+    """What had been receipted and deleted before the city lost it is no damage of this disk, at no later start."""
+    maker, limits = BatchMaker(2), JournalLimits(bytes_max=16_000, segment_bytes=2_000)
+    journal = open_journal(tmp_path, maker, limits=limits)
+    batches = []
+    while not journal.counters.deleted_segments:
+        batches += fill(journal, maker, LANE, 1)
+        journal.note_receipt(receipt_for(batches[-1]), b"raw")
+        journal.trim()
+    found = journal.rewind(LANE, batches[0].instance, 1, link_of(batches[0].batch))
+    assert found is not None and found.first > 2
+    journal.close()
+    journal = open_journal(tmp_path, maker, limits=limits, scan_all=True)
+    assert journal.recovery.losses == ()
+    assert journal.unreceipted_from(LANE) == (batches[0].instance, found.first - 1)
+    journal.close()
+
+
+def test_the_ends_of_older_instances_are_those_that_the_city_has_receipted(tmp_path: Path) -> None:
+    """Of each its last batch, the newest four, over a restart; none that is still owed, and not the present one's."""
+    maker = BatchMaker(5)
+    journal = open_journal(tmp_path, maker)
+    ends = []
+    for _ in range(6):
+        batches = fill(journal, maker, LANE, 3)
+        journal.note_receipt(receipt_for(batches[2]), b"raw")
+        ends.append(batches[2].batch)
+        journal.new_instance(LANE)
+    fill(journal, maker, LANE, 2)
+    for _ in range(2):
+        assert journal.older_ends(LANE) == ends[-4:]
+        assert journal.older_ends(Lane.ALARM) == []
+        journal.close()
+        journal = open_journal(tmp_path, maker)
+    journal.new_instance(LANE)
+    assert journal.older_ends(LANE) == ends[-3:], "two batches are owed of the newest"
+    journal.close()
+
+
+def test_a_key_does_not_change_while_an_older_instance_is_owed(tmp_path: Path) -> None:
+    """A collector that has not seen an instance begin takes nothing of it from a key that has ended: so it is delivered first."""
+    maker = BatchMaker(6)
+    journal = open_journal(tmp_path, maker)
+    older = fill(journal, maker, LANE, 2)
+    journal.heads_for_key_change()
+    journal.new_instance(LANE)
+    fill(journal, maker, LANE, 1)
+    journal.note_receipt(receipt_for(older[0]), b"raw")
+    with pytest.raises(JournalUnavailable, match="the instance before the present one"):
+        journal.heads_for_key_change()
+    journal.note_receipt(receipt_for(older[1]), b"raw")
+    assert journal.heads_for_key_change() == tuple(journal.head(lane) for lane in Lane)
     journal.close()
 
 
@@ -151,6 +206,22 @@ async def test_a_resend_is_followed_once_and_a_gap_goes_before_what_is_left(tmp_
     names = ("TooOften", "Repeated", "OtherBoot", "OtherGateway", "NotHeld", "SignatureInvalid")
     assert {name: uplink.counters[f"resends_refused_{name}"] for name in names} == dict.fromkeys(names, 1)
     assert len(uplink.published) == 1
+
+
+async def test_a_resend_brings_the_lane_back_to_what_an_older_instance_owes(tmp_path: Path) -> None:
+    """The lane begins again at the older one's rest, which nothing else would send: nothing behind it could ever be deleted."""
+    uplink = Uplink(tmp_path)
+    journal = uplink.journal
+    older = fill(journal, uplink.maker, LANE, 4)
+    journal.note_receipt(receipt_for(older[1]), b"raw")
+    journal.new_instance(LANE)
+    newer = fill(journal, uplink.maker, LANE, 3)
+    journal.note_receipt(receipt_for(newer[2]), b"raw")
+    uplink.window.note_receipt(LANE, Position(newer[2].instance, 3))
+    await uplink.ask(1, 1, link_of(newer[0].batch), newer[0].instance)
+    assert uplink.counters["resends_taken"] == 1
+    assert uplink.window.cursor(LANE) == Position(older[0].instance, 2)
+    journal.close()
 
 
 @pytest.mark.parametrize("count", [5_000])

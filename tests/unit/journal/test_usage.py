@@ -26,7 +26,7 @@ def test_kept_is_what_is_left_when_all_is_deleted_that_may_be(tmp_path: Path, re
     journal.settle()
     usage = journal.usage()
     assert (usage.kept_bytes < usage.bytes) == (receipted >= 25)
-    journal._delete_receipted(1 << 30)
+    journal._room.delete_receipted(1 << 30)
     assert journal.usage().bytes == usage.kept_bytes
     assert journal.usage().kept_bytes == usage.kept_bytes
     journal.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.short_names import FOREIGN, FREE, flat, shorten
+from tools.short_names import FOREIGN, FREE, STEMS, places, shorten
 
 FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
 
@@ -111,15 +111,29 @@ def test_public_names_and_modules() -> None:
     }
     shortened, told = shorten(sources)
     short = {full: each for _, each, full in told}
-    assert {name for name in short if name[0] != "_"} == {"Node", "find_frames"}
-    assert short["Node"] != short["find_frames"] and set(short.values()) <= set(FREE)
+    lies = {full: each for path, each, full in told if full == path[:-3].replace("/", ".")}
+    assert lies.keys() == {path[:-3].replace("/", ".") for path in sources} - {"runtime", "node_io.nvs"}
+    drivers = {"node_io.drivers.chip": "chip", "node_io.drivers.other": "other"}
+    assert drivers.items() <= lies.items() and set(lies.values()) - {"chip", "other"} == set(STEMS[:3])
+    ranges, borrowed = lies["node_core.ranges"], lies["node_io.borrowed"]
+    short = {name: each for name, each in short.items() if name[0] != "_" and "." not in name}
+    assert short.keys() == {"Node", "find_frames", "ranges", "borrowed"} and short["ranges"] == ranges
+    assert short["Node"] != short["find_frames"] and {short["Node"], short["find_frames"]} <= set(FREE)
     runtime = shortened["runtime.py"]
-    assert f'call("store", "{short["find_frames"]}", self)' in runtime and '"find_frames of %s"' in runtime
-    assert "import ranges\nimport borrowed; from node_io import nvs\n" in runtime
+    assert f'= {borrowed}.call("{lies["node_io.store"]}", "{short["find_frames"]}", self)' in runtime
+    assert '"find_frames of %s"' in runtime
+    assert f"import {ranges}\nimport {borrowed}; from node_io import nvs\n" in runtime
     assert "class Fault(" in runtime and ".frames =" in runtime and "pin.value()" in runtime.replace(FREE[0], "pin")
     assert f"import chip\n\n\ndef {short['find_frames']}(" in shortened["node_io/store.py"]
     assert '__import__("" + "other", ' in shortened["node_io/drivers/chip.py"]
-    assert [flat(f"node_io/{name}.py") for name in ("store", "nvs")] == ["store.py", "node_io/nvs.py"]
+
+
+def test_the_longest_modules_get_the_short_names_and_no_two_the_same() -> None:
+    """A name that is taken is passed over, and where none is left a module keeps its own."""
+    paths = [f"node_io/{'m' * length}.py" for length in range(1, len(STEMS) + 2)]
+    lies = places(paths, {STEMS[0]})
+    assert len(set(lies.values())) == len(paths)
+    assert lies[paths[-1]] == f"{STEMS[1]}.py" and lies[paths[1]] == "mm.py" and lies[paths[2]] == f"{STEMS[-1]}.py"
 
 
 def test_no_name_of_micropython_is_taken_for_ours() -> None:
@@ -137,7 +151,8 @@ def test_no_name_of_micropython_is_taken_for_ours() -> None:
     _, told = shorten(_firmware())
     assert known > {"value", "readfrom_mem_into", "sleep_ms"}
     assert not {full for _, _, full in told if full[0] != "_"} & known - {"numbers"}
-    assert not set(FREE) & FOREIGN
+    assert not set(FREE) & FOREIGN and not set(STEMS) & {*FREE, *FOREIGN}
+    assert not set(STEMS) & {path.stem for path in stubs.rglob("*.pyi")}, "a module of MicroPython's own"
 
 
 def _firmware() -> dict[str, str]:

@@ -9,6 +9,7 @@ import random
 import sys
 
 import ram_flash
+from node_core import giving_up
 from node_io import flash_store, queue_rare, seldom
 from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start, told
 
@@ -61,12 +62,12 @@ def all_held(outbox):
     """{(epoch, sequence)} of all that the node would still send, also of the segments that are not loaded."""
     found = set()
     for waiting in outbox._all():
-        found.update([(waiting.epoch, sequence) for sequence in waiting.waiting_sequences()])
+        found.update([(waiting.epoch, sequence) for sequence in giving_up.waiting_sequences(waiting)])
     store = outbox._store
     for lane in range(3):
         for entry in store.resting[lane]:
             for place, epoch, sequence in queue_rare.scan(store.path(lane, entry[0], entry[1], entry[2])):
-                if place >= 0 and sequence >= max(entry[3], outbox.numbers.closed_floor(epoch)):
+                if place >= 0 and sequence >= max(entry[3], giving_up.closed_floor(outbox.numbers, epoch)):
                     found.add((epoch, sequence))
     return found
 

@@ -33,7 +33,7 @@ import heap_feeds
 from heap_board import known_as, of
 
 # On the board these are part of the image: loading them costs no heap.
-asyncio.Event, asyncio.Lock, asyncio.open_connection, asyncio.wait_for  # noqa: B018
+asyncio.Event, asyncio.open_connection  # noqa: B018
 
 SEGMENTS_FULL = 64
 wants_all = sys.argv[2:] == ["all"]

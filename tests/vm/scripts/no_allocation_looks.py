@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
 """What is looked at many times a second, with the heap locked: contacts, the tamper loop, a pulse line, a scale, presence, the
-status light, a converter's interrupt, magnetometers.
+status light, two converters' interrupts, magnetometers.
 
 `no_allocation_looks.py NAME...`: functions of this file. Prints `ok` at the end. Also run by a 32-bit interpreter
 (no_allocation_32.mjs), where an integer beyond 30 bits is an allocation that the 64-bit one does not know: so the values here are as
@@ -13,7 +13,7 @@ import micropython
 import sys
 from array import array
 
-from node_core.dae_rules import PRESENT, REMOVED, Presence
+from node_core.dae_rules import PRESENT, REMOVED, Presence, grams_of
 
 
 class Line:
@@ -89,6 +89,19 @@ def scale():
 
     locked(look, 100)
     assert found.code in (0x555555, 0xAAAAAA - 0x1000000) and found.reason == "", (found.code, found.reason)
+
+
+def weight():
+    """From codes to grams, from the emptiest scale to the fullest, forwards and backwards."""
+    for codes_per_kg in (16, 700, -420_000, 858_993, 8_000_000, -8_000_000):
+        differences = (-0xFFFFFF, -1, 0, 1, 0x7FFFFF, 0xFFFFFF)
+        wanted = [difference * 1000 // codes_per_kg for difference in differences]
+
+        def look(rounds):
+            for place in range(rounds):
+                assert grams_of(differences[place % 6], codes_per_kg) == wanted[place % 6]
+
+        locked(look, 60)
 
 
 def presence():
@@ -168,10 +181,47 @@ def converter():
 
     locked(look, 150)  # more than the ring holds
     codes = array("i", bytes(4 * 256))
-    assert found.overruns and not found.line_low and found.take(codes, codes) == 128, found.overruns
+    assert found.overruns and not found.line_low and found.take(codes, codes) == 64, found.overruns
     found._head = found._tail = 0
     locked(look, 2)
     assert found.take(codes, array("i", bytes(4 * 256))) == 4 and codes[0] != codes[1] and 0 > min(codes), codes[:4]
+
+
+def bridge():
+    """The ADS1220's interrupt, with codes at both ends, its thermometer switched on and off, edges that are nobody's, and a full ring."""
+    from node_io.drivers.ads1220 import Ads1220
+
+    ready = Line()
+    answers = [0x00, 0x7F, 0xFF, 0xFF]
+
+    class Bus:
+        def write_readinto(self, out, answer):
+            for index in range(4):
+                answer[index] = answers[index]
+            ready.level = 1
+
+        def write(self, data):
+            pass
+
+    found = Ads1220(Bus(), Line(), ready)
+    found.to_bridge = found.to_thermometer = b""
+    breaks = [0]
+
+    def look(rounds):
+        for place in range(rounds):
+            answers[1], answers[2], answers[3] = (0x7F, 0xFF, 0xFF) if place & 1 else (0x80, 0, 0)
+            ready.level = 0
+            if place % 9 == 4:
+                found.wants_temperature = True
+                breaks[0] += 1
+            found._on_ready(ready)
+            found._on_ready(None)  # and an edge of our own reading
+
+    locked(look, 300)
+    codes = array("i", bytes(4 * 256))
+    assert found.overruns > 300 and found.breaks == breaks[0] and not found.line_low, (found.overruns, found.breaks)
+    assert found.temperature_word in (0x7FFFFF, 0x800000)
+    assert found.take(codes, array("i", bytes(4 * 256))) == 128 and {0x7FFFFF, -0x800000} == set(codes[:128])
 
 
 def magnetometers():

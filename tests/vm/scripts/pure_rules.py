@@ -5,7 +5,8 @@
 import sys
 
 from node_core import configuration, ranges, retry
-from node_core.backlog import ALARM, RECORD, TREND, Waiting, evictable
+from node_core.backlog import ALARM, RECORD, TREND, Waiting
+from node_core.giving_up import evictable, waiting_sequences
 from node_core.node_time import FirstSent, NodeTime
 from node_core.time_learning import learn
 from node_io import wall
@@ -51,8 +52,10 @@ def only_a_prompt_answer_to_a_first_transmission_teaches_time():
     assert sent.sent_ms(EPOCH, 7, 9_999) is None, "an answer before its question"
     for number in range(100, 140):
         sent.note(EPOCH, number, 10_500)
-    assert len(sent._sent) <= 16
-    assert sent.sent_ms(EPOCH, 139, 10_600) == 10_500
+    assert sent.sent_ms(EPOCH, 123, 10_600) is None, "sixteen are remembered"
+    assert [sent.sent_ms(EPOCH, number, 10_600) for number in range(124, 140)] == [10_500] * 16
+    sent.note(b"x" * 8, 1, 1 << 40)
+    assert sent.sent_ms(b"x" * 8, 1, (1 << 40) + 5) == 1 << 40 and sent.sent_ms(EPOCH, 139, 10_600) is None
 
 
 def an_anchor_lies_in_the_middle_and_its_bound_is_honest():
@@ -132,7 +135,7 @@ def an_acknowledgement_closes_what_it_names_and_no_more():
         waiting.add(number, 0, 10)
     assert waiting.acknowledge([[0, 3], [10, 39]]) == [0, 3, 4]
     assert waiting.acknowledge([[0, 3], [10, 39]]) == [], "a repeat closes nothing again"
-    assert waiting.waiting_sequences() == [4, 9, 40] and waiting.remaining == 3 and waiting.lowest() == 4
+    assert waiting_sequences(waiting) == [4, 9, 40] and waiting.remaining == 3 and waiting.lowest() == 4
     waiting.sent(1, 5000, 0)
     assert waiting.next_due(5) == 2, "the one just sent has to wait"
     waiting.hurry(-1, 6)

@@ -190,5 +190,25 @@ def what_proves_nothing_costs_one_look_in_five_seconds():
     assert (found.generation, found._root) == before and found.told == []
 
 
+def a_namespace_of_the_storage_is_opened_once_in_a_boot():
+    """Also by code that is borrowed and forgotten each time: an ESP32 keeps some 50 bytes for each opening, and closes none."""
+    from node_io import borrowed
+
+    opened = []
+
+    class Counted(esp32.NVS):
+        def __init__(self, namespace):
+            opened.append(namespace)
+            super().__init__(namespace)
+
+    esp32.NVS = Counted
+    for count in range(20):
+        assert borrowed.call("node_io.nvs", "put", "boots", count)
+        assert borrowed.call("node_io.nvs", "get", "boots") == count
+        borrowed.call("node_io.kept", "Kept", "dae").put("state", b"%d" % count)
+        assert borrowed.call("node_io.kept", "Kept", "dae").get("state") == b"%d" % count
+    assert sorted(opened) == ["dae", "node"], opened
+
+
 globals()[sys.argv[1]]()
 builtins.print("ok")

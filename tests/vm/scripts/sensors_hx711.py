@@ -177,13 +177,13 @@ def stuck():
 
 
 def full():
-    """A ring that nobody empties counts what it could not take, keeps the oldest 128, which are 1.6 s, and goes on."""
+    """A ring that nobody empties counts what it could not take, keeps the oldest 64, which are 0.8 s, and goes on."""
     _, driver = begin()
     world.change({"strain_code": 3})
     driver.start()
     time.sleep_ms(5000)
     assert driver.overruns > 100
-    assert driver.take(codes, ticks) == 128
+    assert driver.take(codes, ticks) == 64
     time.sleep_ms(500)
     assert driver.take(codes, ticks) >= 38
 

@@ -14,7 +14,7 @@ import ram_flash
 import simclock
 import sleeping_life
 
-from node_core import cbor, duty
+from node_core import cbor_reader, duty
 from sleeping_life import Reset, forget_rtc, live, new_board, promise, run, use_app
 
 POWER = machine.PWRON_RESET
@@ -87,7 +87,7 @@ def a_pin_that_flaps_does_not_keep_the_board_awake():
         cause = live(1, cause)
     assert 400 < len(found) < 400 + 120 * 5, len(found)
     life = sleeping_life.life
-    said = [record[3] for pack in life.packs.values() for record in cbor.decode(pack[1]) if record[0] == "fault"]
+    said = [record[3] for pack in life.packs.values() for record in cbor_reader.decode(pack[1]) if record[0] == "fault"]
     assert said == ["pins: they wake the board without end"], said
 
 
@@ -206,7 +206,10 @@ def the_battery_is_measured_where_the_board_has_a_divider():
         live(4, POWER)
         life = sleeping_life.life
         found = [
-            record[2] for key in life.received for record in cbor.decode(life.packs[key][1]) if record[0] == "batt"
+            record[2]
+            for key in life.received
+            for record in cbor_reader.decode(life.packs[key][1])
+            if record[0] == "batt"
         ]
         assert found[:1] == expected, (full_mv, found)
 
@@ -228,7 +231,7 @@ def an_application_that_hangs_beside_a_pin_that_stays_is_no_failed_boot():
     new_board()
     live(4, POWER)
     life = sleeping_life.life
-    said = [record[3] for pack in life.packs.values() for record in cbor.decode(pack[1]) if record[0] == "fault"]
+    said = [record[3] for pack in life.packs.values() for record in cbor_reader.decode(pack[1]) if record[0] == "fault"]
     assert said == ["app: ValueError: no end after 15 s"], said
 
 
@@ -271,7 +274,9 @@ def what_fails_at_import_is_reported():
     sys.path.pop(0)
     live(2, cause)
     life = sleeping_life.life
-    texts = [record[3] for pack in life.packs.values() for record in cbor.decode(pack[1]) if record[0] == "crash"]
+    texts = [
+        record[3] for pack in life.packs.values() for record in cbor_reader.decode(pack[1]) if record[0] == "crash"
+    ]
     assert len(texts) == 1 and "a_module_that_is_not_there" in texts[0], texts
 
 

@@ -24,7 +24,7 @@ simclock.configure("rate:0,epoch_ms:1790000000000")
 world.values["wifi"] = []
 sys.path.insert(0, sys.argv[1])
 
-from node_core import cbor, cbor_reader, frame
+from node_core import cbor_reader, frame
 
 BASE = frame.Sealer
 CONFIG = {
@@ -82,7 +82,7 @@ class Life:
         assert key in self.received or key[1] >= self.told.get(key[0], 0), "%s below the floor that was told" % (key,)
         self.received.add(key)
         self.told[key[0]] = max(floor, self.told.get(key[0], 0))
-        for record in cbor.decode(pack):
+        for record in cbor_reader.decode(pack):
             if record[0] == "lost":
                 pairs, _ = cbor_reader.decode_from(record[8], 0)
                 for first, last in pairs:

@@ -85,5 +85,25 @@ def a_radio_that_never_answers_ends_in_time_and_is_restarted():
     assert "restarting the radio" in said
 
 
+def an_error_that_the_port_has_no_word_for_costs_an_attempt_and_not_the_node():
+    """ports/esp32 raises RuntimeError there, from any call; the radio is started anew after the eighth."""
+
+    def no_memory(*_):
+        raise RuntimeError("Wifi Unknown Error 0x0101")
+
+    radio(ap("home", "a"))
+    for name in ("scan", "connect"):
+        works = getattr(network.WLAN, name)
+        setattr(network.WLAN, name, no_memory)
+        wifi, joined = join([("home", "a")])
+        assert joined is None and "the radio fails: Wifi Unknown Error 0x0101" in said and wifi.failures == 1
+        for _ in range(7):
+            assert not asyncio.run(wifi.join())
+        assert said.pop() == "restarting the radio"
+        setattr(network.WLAN, name, works)
+        assert asyncio.run(wifi.join())
+        del said[:]
+
+
 globals()[sys.argv[1]]()
 print("ok")
