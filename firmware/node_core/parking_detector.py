@@ -46,6 +46,9 @@ is unknown until one has won or `_UNDECIDED_MS` have passed, then the better gue
   dense     In a stream (`_WINDOW` samples within 10 s) only a field at rest is judged, and at most once a minute while
             nothing changes. Where samples usually come within `_PAIRED_MS`, two have to agree: what drives past is seen
             once. A lone sample, a heartbeat, is judged at once: there is nothing to wait for.
+  outliers  The likelihood has heavy tails, and what it forgives teaches less: a step beyond a neighbour's size, as in a row taken
+            while a vehicle still moves, hardly moves empty, slope, wander or level. So two explanations are one only where they
+            mean the same empty field and expect the same field now.
   scale     The noise follows the bay (a quantile of what was not foretold), the vehicles' size follows its visits.
   escape    After half of occupied_s_max an occupation loses weight until "changed for good" is the better explanation.
 
@@ -96,6 +99,7 @@ _CHANGE_MIN = 0.04  # a sample is often sent because something changed
 _LOG_SWAP = -3.7  # the same for one vehicle after another
 _LOG_SETTLE = -2.0  # a vehicle that came within _SETTLE_H moves again
 _SETTLE_H = 0.033
+_NEIGHBOUR = 0.7  # how much of the weakest vehicle
 _LOG_BAD = -6.0
 _LOG_RESET = -18.0
 _FAR_UT = 25.0  # scale of bad samples and of new places
@@ -109,7 +113,7 @@ _WINDOW = const(4)
 _STREAM_MS = const(10_000)
 _QUIET_MS = const(60_000)
 _PAIRED_MS = const(12_000)
-_UNDECIDED_MS = const(1_200_000)
+_UNDECIDED_MS = const(600_000)
 _STUCK_MS = const(86_400_000)
 _LEAP_CDEG = const(800)  # no stall warms so much within _LEAP_MS: a bad reading, unless it comes again and again
 _LEAP_MS = const(7_200_000)
@@ -148,30 +152,22 @@ def _likely(d2, variance):
 
 
 def _shrink(h, gains, variance):
-    g0, g1, g2, g3, _ = gains
-    k0, k1, k2, k3 = g0 / variance, g1 / variance, g2 / variance, g3 / variance
-    h[_COV] -= g0 * k0
-    h[_COV + 1] -= g0 * k1
-    h[_COV + 2] -= g0 * k2
-    h[_COV + 3] -= g0 * k3
-    h[_COV + 4] -= g1 * k1
-    h[_COV + 5] -= g1 * k2
-    h[_COV + 6] -= g1 * k3
-    h[_COV + 7] -= g2 * k2
-    h[_COV + 8] -= g2 * k3
-    h[_COV + 9] -= g3 * k3
+    at = _COV
+    for row in range(4):
+        part = gains[row] / variance
+        for column in range(row, 4):
+            h[at] -= part * gains[column]
+            at += 1
     for place in (_COV, _COV + 4, _COV + 7, _COV + 9):  # single precision could make them negative
         if h[place] < 1e-4:
             h[place] = 1e-4
 
 
-def _correct(h, away, gains, variance):
-    for axis in (0, 1, 2):
-        part = away[axis] / variance
-        h[_EMPTY + axis] += gains[0] * part
-        h[_SLOPE + axis] += gains[1] * part
-        h[_WANDER + axis] += gains[2] * part
-        h[_LEVEL + axis] += gains[3] * part
+def _correct(h, away, gains, variance, d2, step):
+    """The likelihood's heavy tails teach less, too: what is larger than a neighbour's `step` moves little."""
+    variance *= max(1.0, (5 + d2 / (variance + step)) / 8)
+    for at in range(12):  # empty, slope, wander, level
+        h[_EMPTY + at] += gains[at // 3] * away[at % 3] / variance
     _shrink(h, gains, variance)
 
 
@@ -357,6 +353,7 @@ class ParkingDetector:
         log_change, log_stay = log(change), log(1 - change)
         scale = max(1.0, exp(0.5 * (self._size - 2.3)))  # where vehicles are large, neighbours are as well
         small = self._weakest * scale / unit
+        step = (_NEIGHBOUR * small) ** 2
         wander_var = (_WANDER_VAR + (0.53 * small) ** 2) * (1 - fade * fade)
         far2 = (_FAR_UT / unit) ** 2
         density = -log(noise[0]) - log(noise[1]) - log(noise[2])
@@ -402,7 +399,7 @@ class ParkingDetector:
                     else:
                         left = density + _likely(m2, var_e)
                     other[_WEIGHT] = weight + log_change + left
-                    _correct(other, from_empty, gains_e, var_e)
+                    _correct(other, from_empty, gains_e, var_e, m2, step)
                     _unlink(other, (3, 6, 8, 9))
                     other[_PRIOR] = 0.0
                     found.append(other)
@@ -439,7 +436,7 @@ class ParkingDetector:
             if h is best:
                 foretold = (away, variance)
             h[_WEIGHT] = weight + log_stay + density + _likely(n2, variance)
-            _correct(h, away, gains, variance)
+            _correct(h, away, gains, variance, n2, step)
             if taken:
                 over_h = h[_AGE] - self._escape_h
                 if over_h > 0:
@@ -514,10 +511,18 @@ class ParkingDetector:
         self._explanations = kept
 
     def _is_same(self, a, b):
-        """Do both mean the same empty field?"""
+        """Do both mean the same empty field, and expect the same one now?"""
         t = self._t
-        apart = [a[_EMPTY + axis] - b[_EMPTY + axis] + t * (a[_SLOPE + axis] - b[_SLOPE + axis]) for axis in (0, 1, 2)]
-        return self._noise2(apart) < 4 * (_NOISE + min(_gains(a, t, False)[4], _gains(b, t, False)[4]))
+        taken = a[_TAKEN] > 0
+        for place, wander in ((_EMPTY, 0), (_LEVEL if taken else _EMPTY, 1)):
+            is_level = taken and wander
+            apart = []
+            for axis in (0, 1, 2):
+                part = a[place + axis] - b[place + axis] + t * (a[_SLOPE + axis] - b[_SLOPE + axis])
+                apart.append(part + wander * (a[_WANDER + axis] - b[_WANDER + axis]))
+            if self._noise2(apart) >= 4 * (_NOISE + min(_gains(a, t, is_level)[4], _gains(b, t, is_level)[4])):
+                return False
+        return True
 
     def _learn_noise(self, away, variance):
         """So that 85 of 100 samples lie within 1.44 deviations."""
