@@ -50,6 +50,8 @@ PROMISE_REISSUE_MS = 5_000
 # A lane that stands still so long, although the gateway has had our receipt several times, has been trimmed: see `_check_stuck`.
 STUCK_MS = 20_000
 RESEND_EACH_MS = 60_000
+# For each batch of an older instance that came too early: its gateway may have lost or deleted the rest since.
+OLDER_ASKS_MAX = 10
 KEY_NOTED_MS = 3_600_000
 ANSWERS_REMEMBERED_MAX = 1_024
 _KEY_EVENTS = {"RetiredKey": "retired_key", "EarlyKey": "early_key", "KeyFork": "key_fork"}
@@ -106,7 +108,7 @@ class Intake:
         self._ledger = Ledger(store.branches())
         self._promises = self._listed_promises()
         self._current: dict[tuple[str, int], bytes] = {}  # the instance that each lane's last state named
-        self._owing: set[ChainKey] = set()  # chains of which batches have come that are not the next
+        self._owing: dict[ChainKey, int] = {}  # a batch came too early: how often to ask for the rest yet
         self._unmet_since_ms: dict[ChainKey, int] = {}
         self._overdue: set[ChainKey] = set()
         self._reissued_ms: dict[ChainKey, int] = {}
@@ -521,7 +523,7 @@ class Intake:
     def _note_hole(self, key: ChainKey, number: int, link: bytes, taken: _Taken) -> None:
         """Its gateway has signed for everything before a batch that came too early, and owes that also where the instance is not the
         lane's present one any more, of which alone its state speaks."""
-        self._owing.add(key)
+        self._owing[key] = OLDER_ASKS_MAX
         if number > self._promises.get(key, (0, ZERO_LINK))[0]:
             self._promises[key] = (number, link)
             taken.group.promises.append(Promise(key, number, link))
@@ -562,8 +564,8 @@ class Intake:
             _, is_online = self._states.get(key.gateway_id, (b"", False))
             is_current = self._current.get((key.gateway_id, key.lane)) == key.instance
             if head >= number:
-                self._owing.discard(key)
-            if head >= number or not is_online or not (is_current or key in self._owing):
+                self._owing.pop(key, None)
+            if head >= number or not is_online or not (is_current or self._owing.get(key)):
                 self._stuck.pop(key, None)
                 continue
             stuck = self._stuck.get(key)
@@ -582,6 +584,8 @@ class Intake:
                 taken.group.events.append(Event(wall_ms, key.gateway_id, key.lane, "behind_receipts", detail))
                 LOG.error("%s/%s: %s", key.gateway_id, Lane(key.lane).word, detail)
             self._resend_ms[key] = monotonic_ms
+            if not is_current:
+                self._owing[key] -= 1
             taken.group.count("resends_asked")
             taken.resends.add(key)
 

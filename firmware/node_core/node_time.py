@@ -21,13 +21,13 @@ class FirstSent:
 
     def __init__(self) -> None:
         self._epoch = b""
-        self._next = 0
 
     def note(self, epoch: bytes, sequence: int, node_ms: int) -> None:
         if epoch != self._epoch:
             self._epoch = epoch
             self._sequences = array("I")
             self._sent_ms = array("Q")
+            self._next = 0
         if len(self._sequences) < _SENT_COUNT_MAX:
             self._sequences.append(sequence)
             self._sent_ms.append(node_ms)

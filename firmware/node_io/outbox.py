@@ -3,7 +3,8 @@
 """From a pack to an acknowledged frame: number it, seal it, keep it, say what is sent next, forget it when it is safe.
 
 Alarm and record frames are on flash before they may be sent. Trend frames wait in memory; they move to flash when the oldest has
-waited for 30 s, or when they and what it takes to know what lies on flash exceed 3.5 kB: the fuller the queue, the sooner. What is given up is named in the ledger of the number store.
+waited for 30 s, or when they and what it takes to know what lies on flash exceed 3.5 kB: the fuller the queue, the sooner.
+What is given up is named in the ledger of the number store.
 """
 
 import os
@@ -155,7 +156,6 @@ class Outbox:
             held = sum([memory.bytes_held for memory in self._memories])
         for memory in list(self._memories):
             if len(memory.frames) > memory.remaining * 2 + 16:  # mostly places of frames that are gone
-                self._memories.remove(memory)
                 borrowed.call("node_io.queue_rare", "put_back", self._memories, memory, memory.entries())
 
     def flush(self) -> bool:
@@ -172,8 +172,9 @@ class Outbox:
         """Bring what waits in memory to flash, in the order of its numbers. False where some of it has to stay."""
         entries = memory.entries()
         is_stored = self.append(memory.lane, memory.epoch, entries)
-        self._memories.remove(memory)
-        if not is_stored:
+        if is_stored:
+            self._memories.remove(memory)
+        else:
             borrowed.call("node_io.queue_rare", "put_back", self._memories, memory, entries)
         return is_stored
 

@@ -223,12 +223,13 @@ def evict(outbox, store, incoming_lane: int) -> bool:
 
 
 def put_back(memories: list, memory, entries: list) -> None:
-    """What flash did not take stays in memory, with what is known of its transmissions."""
+    """What flash did not take stays in memory, with what is known of its transmissions. Until then `memory` does."""
     rest = type(memory)(memory.epoch, memory.lane)
     for sequence, frame, wait_s, due_s, tries in entries:
         at = list(memory.sequences).index(sequence)
         rest.add(sequence, memory.places[at], wait_s, due_s, tries)
         rest.put(frame)
+    memories.remove(memory)
     if entries:
         memories.append(rest)
 

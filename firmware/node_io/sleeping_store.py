@@ -16,6 +16,10 @@ class SleepingStore(FlashStore):
         super().__init__(folder, segments_max, waits_s)
         self.reopened: list = [None, None, None]  # by lane: (number, bytes, numbers) of what may be gone on with
 
+    def memory_bytes(self) -> int:
+        """None that counts: a wake ends soon, and when its frames move to flash is for `SleepingOutbox.lay_down` to say."""
+        return 0
+
     def _tail(self, lane: int, epoch: bytes, entry) -> Segment:
         if self.tails[lane] is None and self.reopened[lane] is not None:
             self._reopen(lane)

@@ -20,9 +20,8 @@ async def join(wifi, found: list = None) -> bool:
     """Try each network that is in reach once. True when one has given us an address. `found` is filled with what a scan sees."""
     try:
         return await _join(wifi, [] if found is None else found)
-    except (
-        RuntimeError
-    ) as error:  # so the port names what it has no word for, such as "Wifi Unknown Error 0x0101": no memory
+    except RuntimeError as error:
+        # So the port names what it has no word for, such as "Wifi Unknown Error 0x0101": no memory.
         wifi.log("the radio fails: %s" % error)
         await _count_failure(wifi)
         return False

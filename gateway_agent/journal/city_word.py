@@ -17,7 +17,7 @@ OLDER_MAX = 4
 
 
 class CityWord:
-    """The caller holds the journal's lock."""
+    """The caller holds the journal's lock, but for `older_ends` and `unreceipted_from`, which only look."""
 
     def __init__(
         self,

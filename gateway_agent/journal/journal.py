@@ -13,7 +13,7 @@ Guarantees
   their place, and the frames that were in them are named beforehand, for the caller to write down.
 * Whatever turns out unreadable is kept in quarantine, counted by reason, and named by a signed gap.
 
-All methods block. One thread at a time appends; `read_after` and `head` may run beside it in another.
+All methods block. One thread at a time appends; `read_after`, `older_ends` and `head` may run beside it in another.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ for the few places that are being read.
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -72,11 +71,6 @@ class Segment:
 
 def segment_name(serial: int) -> str:
     return f"{serial:012d}.seg"
-
-
-def entry_link(entry: BatchEntry | GapEntry) -> bytes:
-    """The link that the batch after this entry carries."""
-    return entry.link if isinstance(entry, GapEntry) else hashlib.sha256(entry.batch).digest()
 
 
 def held_instances(logs: Mapping[Lane, LaneLog]) -> set[tuple[Lane, bytes]]:

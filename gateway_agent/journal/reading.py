@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway_agent.journal.accounts import JournalCounters, JournalUnavailable, Rewound, unavailable
-from gateway_agent.journal.lane_log import LaneLog, SegmentDamagedError, StoredBatch, entry_link
+from gateway_agent.journal.lane_log import LaneLog, SegmentDamagedError, StoredBatch
 from gateway_agent.journal.receipts import ReceiptLog
 from gateway_agent.journal.recovery import LaneRecovery
-from gateway_agent.journal.salvage import peek_batch
+from gateway_agent.journal.salvage import entry_link, peek_batch
 from gateway_agent.journal.segment import BatchEntry, GapEntry
 from gateway_agent.model import Lane
 
@@ -82,7 +82,7 @@ class Reading:
         return self._salvaging(lane, look)
 
     def first_behind(self, lane: Lane, instance: bytes, number: int, last: int) -> Rewound | None:
-        """The first number that is here behind `number`, or the one after the last; None where it cannot be read."""
+        """The first number that is here behind `number`, or the one after the last; None where neither can be said."""
         if number == last:
             return Rewound(last + 1, b"")
         log = self._logs[lane]

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from gateway_agent.errors import ConfigError
 from gateway_agent.journal.files import Files, remove_file, replace_file
-from gateway_agent.journal.lane_log import LaneLog, Segment, entry_link, segment_name
+from gateway_agent.journal.lane_log import LaneLog, Segment, segment_name
 from gateway_agent.journal.quarantine import Quarantine
 from gateway_agent.journal.salvage import (
     GAP_DAMAGED,
@@ -34,6 +34,7 @@ from gateway_agent.journal.salvage import (
     Loss,
     Plan,
     Reason,
+    entry_link,
     first_of,
     instance_of,
     link_into,

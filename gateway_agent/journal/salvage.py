@@ -13,6 +13,7 @@ always ends before something whose link is known.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -99,6 +100,11 @@ def link_into(piece: Piece) -> bytes | None:
     return None
 
 
+def entry_link(entry: BatchEntry | GapEntry) -> bytes:
+    """The link that the batch after this entry carries."""
+    return entry.link if isinstance(entry, GapEntry) else hashlib.sha256(entry.batch).digest()
+
+
 def first_of(scan: Scan) -> int | None:
     """The first number that a segment is responsible for; None if nothing in it tells."""
     for piece in scan.pieces:
@@ -159,6 +165,13 @@ def plan_segment(
             parts.append(Hole(hole_first, entry.number, entry.link))
         else:
             parts += (Hole(hole_first, entry_first - 1, link_into(piece)), piece)
+    if parts and previous == last and link_after is not None:
+        end = parts[-1]
+        if not isinstance(end, Hole) and isinstance(end.entry, BatchEntry) and entry_link(end.entry) != link_after:
+            # Of a failed append: the batch that counted under this number was lost with the head of the next segment.
+            parts.pop()
+            void += 1
+            previous = end.entry.number - 1
     if last is not None and previous < last:
         hole_first = max(previous, receipted) + 1
         if hole_first <= last:

@@ -16,8 +16,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway_agent.errors import WireError
-from gateway_agent.journal.lane_log import entry_link
-from gateway_agent.journal.salvage import Hole
+from gateway_agent.journal.salvage import Hole, entry_link
 from gateway_agent.journal.segment import BatchEntry, GapEntry, Header, Piece
 from gateway_agent.model import GatewayId, Lane
 from gateway_agent.operate.journal_folder import Content, JournalFolder

@@ -137,9 +137,11 @@ class GatewayProcess:
         return self.log_path.read_text() if self.log_path.exists() else ""
 
     def status(self) -> dict[str, Any]:
-        """What it last said of itself; {} before it said anything."""
+        """What it last said of itself; {} while one that runs has said nothing yet, whatever the one before it said."""
         path = self.data / "status.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        status: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        is_running = self._process is not None and self._process.poll() is None
+        return {} if is_running and status.get("pid") != self.pid else status
 
     def wait_status(self, condition: Callable[[dict[str, Any]], object], what: str, timeout_s: float = 20.0) -> None:
         """Wait for a status that fits."""

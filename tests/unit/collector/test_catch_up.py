@@ -209,7 +209,7 @@ def test_two_histories_are_left_as_they_are_and_said(city: City) -> None:
 
 def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
     """The gateway's state speaks of its present instance alone; a batch of an older one that comes too early says that the rest is
-    owed. Nobody asks for an older instance of which nothing comes."""
+    owed. Nobody asks for an older instance of which nothing comes, nor for ever for one of which no more comes."""
     older, present = SigningGateway(), SigningGateway(instance=b"present.")
     batches = older.run(6)
     city.take(older, *batches[:2])
@@ -218,7 +218,10 @@ def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
     assert asked_for(city, 1_000) + asked_for(city, 21_000) == []
     city.take(older, batches[5])
     assert asked_for(city, 1_000) + asked_for(city, 20_000) == [2]
-    assert asked_for(city, 61_000) == [2], "once a minute, while it lasts"
+    assert asked_for(city, 59_000) == [] and asked_for(city, 2_000) == [2], "once a minute"
+    assert [asked_for(city, 61_000) for _ in range(9)] == [[2]] * 8 + [[]], "ten times in all"
+    city.take(older, batches[4])
+    assert asked_for(city, 1_000) + asked_for(city, 61_000) == [2], "and again when there is word of it"
     city.take(older, *batches[2:])
     assert asked_for(city, 200_000) == []
     assert city.verified().is_intact

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway_agent.journal import Journal, JournalFull, JournalLimits, JournalUnavailable
+from gateway_agent.journal import Journal, JournalFull, JournalLimits, JournalUnavailable, ReceiptVerdict
 from gateway_agent.journal.segment import BatchEntry, encode_batch
 from gateway_agent.model import Lane, SealedBatch
-from tests.support.journal_batches import BatchMaker, receipt_for
+from gateway_agent.wire.batch import link_of
+from tests.support.journal_batches import BatchMaker, gap_bytes, receipt_for
 from tests.support.journal_campaign import read_all
 from tests.support.power_cut_files import PowerCutError, PowerCutFiles
 from tests.unit.journal.journal_cases import fill, open_journal
@@ -154,6 +155,36 @@ def test_what_is_left_of_a_failed_append_takes_no_number_from_what_was_written_a
     for _ in range(2):
         journal = open_journal(ROOT, maker, disk)
         assert [item.batch for item in read_all(journal, Lane.RECORD)] == [batch.batch for batch in batches]
+        journal.close()
+
+
+def test_what_a_failed_append_left_takes_no_number_from_what_was_written_again_and_lost() -> None:
+    """The number was written again in the next segment, whose beginning is damaged: what stands under it is not what counted, and a
+    gap goes before the first good batch."""
+    maker = BatchMaker()
+    disk = PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    first = fill(journal, maker, Lane.RECORD, 2)
+    (void,) = maker.group(journal, Lane.RECORD, 1)
+    disk.fail = lambda operation, path: errno.EIO if operation == "sync" else None
+    with pytest.raises(JournalUnavailable):
+        journal.append([void])
+    disk.fail = lambda operation, path: None
+    lost, good = maker.group(journal, Lane.RECORD, 2)
+    journal.append([lost, good])
+    log = journal._logs[Lane.RECORD]
+    earlier, later = (log.path(segment.serial) for segment in log.segments)
+    size_bytes = log.segments[0].size_bytes
+    journal.close()
+    disk = disk.clone()
+    left, kept = (encode_batch(BatchEntry(batch.number, batch.received, batch.batch)) for batch in (void, good))
+    disk.store(earlier, disk.content(earlier)[:size_bytes] + left)  # the sync failed, and the disk has it all the same
+    disk.store(later, bytes(len(disk.content(later)) - len(kept)) + kept)
+    for _ in range(2):
+        journal = open_journal(ROOT, maker, disk)
+        stored = read_all(journal, Lane.RECORD)
+        gap = gap_bytes(Lane.RECORD, lost.instance, lost.number, lost.number, link_of(lost.batch), 1)
+        assert [item.batch for item in stored] == [*(batch.batch for batch in first), gap, good.batch]
         journal.close()
 
 
@@ -350,3 +381,35 @@ def test_the_next_append_makes_the_end_certain_again() -> None:
     for seed in range(8):
         found = open_journal(ROOT, maker, disk.after_cut(seed)).head(Lane.ALARM)
         assert found == said
+
+
+class TwoFacedFiles(PowerCutFiles):
+    """Bad sectors that come and go: a part of a segment reads as zeros, the whole of it as it was written."""
+
+    is_lying = False
+
+    def read(self, path: Path, offset: int = 0, size_bytes: int = -1) -> bytes:
+        data = super().read(path, offset, size_bytes)
+        return bytes(len(data)) if self.is_lying and size_bytes >= 0 and path.suffix == ".seg" else data
+
+
+def test_what_reads_differently_each_time_is_no_ground_for_a_receipt() -> None:
+    """Salvage finds nothing to mend, reading finds damage: after some tries the journal says so, and believes neither a receipt nor a
+    resend; when the disk reads well again both count, and nothing was given up."""
+    maker, disk = BatchMaker(1), TwoFacedFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    batches = fill(journal, maker, Lane.RECORD, 3)
+    instance = batches[0].instance
+    disk.is_lying = True
+    with pytest.raises(JournalUnavailable, match="again and again"):
+        journal.note_receipt(receipt_for(batches[0]), b"raw")
+    with pytest.raises(JournalUnavailable, match="again and again"):
+        journal.rewind(Lane.RECORD, instance, 1, link_of(batches[0].batch))
+    with pytest.raises(JournalUnavailable, match="again and again"):
+        journal.read_after(Lane.RECORD, instance, 0, 8, 100_000)
+    assert journal.receipted(Lane.RECORD) == 0
+    disk.is_lying = False
+    assert journal.note_receipt(receipt_for(batches[0]), b"raw") is ReceiptVerdict.OK
+    assert [item.batch for item in read_all(journal, Lane.RECORD)] == [batch.batch for batch in batches]
+    assert not journal.counters.losses
+    journal.close()

@@ -56,6 +56,10 @@ def only_a_prompt_answer_to_a_first_transmission_teaches_time():
     assert [sent.sent_ms(EPOCH, number, 10_600) for number in range(124, 140)] == [10_500] * 16
     sent.note(b"x" * 8, 1, 1 << 40)
     assert sent.sent_ms(b"x" * 8, 1, (1 << 40) + 5) == 1 << 40 and sent.sent_ms(EPOCH, 139, 10_600) is None
+    for number in range(2, 21):
+        sent.note(b"x" * 8, number, 20_000)
+    known = [number for number in range(1, 21) if sent.sent_ms(b"x" * 8, number, 20_100) is not None]
+    assert known == list(range(5, 21)), "the latest sixteen, also after another epoch"
 
 
 def an_anchor_lies_in_the_middle_and_its_bound_is_honest():

@@ -57,6 +57,28 @@ def alarms_of_many_wakes_share_a_segment():
     assert not life.named
 
 
+def a_full_queue_moves_no_frame_to_flash_before_the_wake_ends():
+    """What is known of a backlog does not count against the frames of a wake: only before sleep it is decided which of them stay."""
+    from node_io import sleeping_outbox
+
+    def look(count, report, fault, why):
+        for number in range(8):
+            promise(report, ("state" if number % 2 else "count", count))
+
+    waiting = []
+    lay_down = sleeping_outbox.SleepingOutbox.lay_down
+
+    def watched(outbox):
+        waiting.append(sum([memory.remaining for memory in outbox._memories]))
+        lay_down(outbox)
+
+    sleeping_outbox.SleepingOutbox.lay_down = watched
+    app_of(look, 600)
+    new_board(["absent"] * 2000)
+    live(60, POWER)
+    assert len(os.listdir("queue")) > 8 and min(waiting[30:]) >= 8, waiting
+
+
 def an_alarm_each_minute_of_an_outage_costs_no_battery():
     """Attempts stay rare however often the application finds a new alarm."""
     app_of(lambda count, report, fault, why: promise(report, ("alert", True)), 60)

@@ -5,9 +5,10 @@
 import os
 import sys
 
+import node_io
 import ram_flash
 from node_core import numbers
-from node_io import number_store, seldom
+from node_io import borrowed, number_store, seldom
 from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start
 
 TEXT = "y" * 150
@@ -77,7 +78,7 @@ def trend_waits_in_memory_and_moves_when_old_or_much(flash):
     while (outbox._memories or not count) and count < 100:
         outbox.queue(TREND, pack(TEXT), 0, 131)
         count += 1
-    assert 8 < count < 20, count  # half of 6 KiB at about 250 bytes each
+    assert 8 < count < 20, count  # 3.5 kB at about 250 bytes each
     assert sum(memory.bytes_held for memory in outbox._memories) == 0
 
 
@@ -219,6 +220,27 @@ def flash_that_refuses_keeps_frames_in_memory_under_a_new_epoch(flash):
     found = held(outbox)
     assert len(found) + len(listener.given_up) == 40 and len(found) > 20
     assert all(sealed[key] == frame for key, frame in found.items())
+
+
+def frames_stay_where_the_code_to_keep_them_cannot_be_loaded(flash):
+    """Flash refuses to write, and the module that then looks after the rest cannot be read either, or finds no memory."""
+    outbox, listener = start()
+    outbox.queue(TREND, pack("first"), 0, 0)
+    for name in ("node_io.queue_rare", "node_core.giving_up"):
+        borrowed.forget(name)
+    os.rename("queue", "gone")
+    path, node_io.__path__ = node_io.__path__, "gone"
+    try:
+        outbox.tidy(31)
+        raise AssertionError("it could be loaded")
+    except ImportError:
+        pass
+    finally:
+        node_io.__path__ = path
+        os.rename("gone", "queue")
+    assert [part for part, _ in listener.faults] == ["flash"]
+    assert sum([memory.remaining for memory in outbox._memories]) == 1, "lost, and nobody says so"
+    assert outbox.flush() and len(held(outbox)) == 1 and not outbox._memories
 
 
 def memory_that_cannot_move_stays_small(flash):
