@@ -212,7 +212,8 @@ def test_a_forged_journal_is_found_by_its_signatures(gateway: Path) -> None:
 
 
 def test_a_batch_of_another_chain_is_found_by_its_link(gateway: Path, filled: SignedJournal, tmp_path: Path) -> None:
-    """Same gateway, same key, same instance and number, another history: the link does not fit."""
+    """Same gateway, same key, same instance and numbers, another history: the link into it does not fit, and its last batch is not
+    the one that the next segment goes on from: that one is missing."""
     other = SignedJournal(
         tmp_path / "other",
         filled.gateway_id,
@@ -232,9 +233,10 @@ def test_a_batch_of_another_chain_is_found_by_its_link(gateway: Path, filled: Si
     places = [(item["kind"], item["file"], item["offset"], item["first"]) for item in account["problems"]]
     following = scan(segments(gateway)[1].read_bytes()).header
     assert following is not None
+    last = foreign[following.first - 3]  # the first of them is number 2
     assert places == [
         ("chain", "record/000000000001.seg", first.end, 2),
-        ("chain", "record/000000000002.seg", 0, following.first),
+        ("missing", "record/000000000001.seg", first.end + last.start - foreign[0].start, following.first - 1),
     ]
 
 
