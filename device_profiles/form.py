@@ -21,7 +21,7 @@ import msgspec
 from device_profiles.toml_lines import Path
 
 # What to write where a key is missing or of the wrong form.
-_EXAMPLES: Mapping[str, str] = {
+EXAMPLES: Mapping[str, str] = {
     "id": 'id = "parking-qmc5883l"',
     "version": "version = 1",
     "family": 'family = "parking"',
@@ -127,7 +127,7 @@ def _walk_table(data: Mapping[str, Any], struct: type[msgspec.Struct], keys: Pat
         if key in mended or not each.required:
             continue
         if key not in guessed and key not in data:
-            form.mistakes.append(((*keys, key), f"is missing: write {_EXAMPLES.get(key, key + ' = ...')}"))
+            form.mistakes.append(((*keys, key), f"is missing: write {EXAMPLES.get(key, key + ' = ...')}"))
             _doubt(form, (*keys, key))
         mended[key] = _stand_in(hints[key])
     return mended
@@ -148,7 +148,7 @@ def _walk(value: Any, hint: Any, keys: Path, form: Form, *, is_needed: bool) -> 
     except msgspec.ValidationError as error:
         what = str(error).partition(" - at `$")[0].replace("`", "")
         last = next((key for key in reversed(keys) if isinstance(key, str)), "")
-        example = f"; write for example {_EXAMPLES[last]}" if last in _EXAMPLES else ""
+        example = f"; write for example {EXAMPLES[last]}" if last in EXAMPLES else ""
         form.mistakes.append((keys, what + example))
         _doubt(form, keys)
         return _stand_in(hint) if is_needed else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from device_profiles.form import EXAMPLES
 from device_profiles.profile import mantissa_of
 from device_profiles.schema import (
     AlarmWhen,
@@ -30,14 +31,6 @@ _WITH_EXPONENT = ("number", "waveform")
 _WITH_BOUNDS = ("number", "waveform", "float")
 _I64 = range(-(2**63), 2**63)
 _CELL_KEYS = ("cell", "capacity_mah", "volts", "usable_pct", "self_discharge_pct_year", "sleep_ua")
-_CELL_EXAMPLES = {
-    "cell": 'cell = "Li-SOCl2 D, 3.6 V"',
-    "capacity_mah": "capacity_mah = 19000",
-    "volts": "volts = 3.6",
-    "usable_pct": "usable_pct = 85",
-    "self_discharge_pct_year": "self_discharge_pct_year = 1",
-    "sleep_ua": "sleep_ua = 25",
-}
 # Of which Python type a value of each kind is, in a profile and in a capture.
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
@@ -239,7 +232,7 @@ def _power_mistakes(power: Power) -> Iterator[tuple[str, str]]:
     for key in _CELL_KEYS:
         is_given = getattr(power, key) is not None
         if power.source == "battery" and not is_given:
-            yield key, f"is missing: a battery's energy account needs it, write {_CELL_EXAMPLES[key]}"
+            yield key, f"is missing: a battery's energy account needs it, write {EXAMPLES[key]}"
         elif is_given and power.source == "solar" and key != "capacity_mah":
             yield key, "belongs to a battery: leave it out (solar may say capacity_mah of its buffer)"
         elif is_given and power.source not in ("battery", "solar"):
@@ -248,14 +241,14 @@ def _power_mistakes(power: Power) -> Iterator[tuple[str, str]]:
     more_than_0 = (("capacity_mah", power.capacity_mah), ("volts", power.volts), ("usable_pct", power.usable_pct))
     for key, value in more_than_0:
         if value is not None and not (math.isfinite(value) and value > 0):
-            yield key, f"write more than 0, such as {_CELL_EXAMPLES[key]}"
+            yield key, f"write more than 0, such as {EXAMPLES[key]}"
     for key, value in at_least_0:
         if value is not None and not (math.isfinite(value) and value >= 0):
-            yield key, f"write 0 or more, such as {_CELL_EXAMPLES[key]}"
+            yield key, f"write 0 or more, such as {EXAMPLES[key]}"
     for key in ("usable_pct", "self_discharge_pct_year"):
         value = getattr(power, key)
         if value is not None and value > 100:
-            yield key, f"is a share in %: write at most 100, such as {_CELL_EXAMPLES[key]}"
+            yield key, f"is a share in %: write at most 100, such as {EXAMPLES[key]}"
 
 
 def _calibration_mistakes(calibration: Calibration) -> Iterator[tuple[str, str]]:

@@ -216,9 +216,7 @@ class Gateway:
             self.pump,
             threads.write,
             clock.read,
-            lambda lane, instance, first, last, link: self.sign_gap(
-                lane, instance, first, last, link, GapReason.TRIMMED
-            ),
+            self.sign_gap,
             self.uplink.publish,
             counters,
         )

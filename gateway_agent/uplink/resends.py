@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway_agent.errors import PeerError, Unavailable
 from gateway_agent.model import ClockReading, GatewayId, Lane
 from gateway_agent.uplink.window import Position
+from gateway_agent.wire.gap import GapReason
 from gateway_agent.wire.resend import Resend, open_resend
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Resends:
         pump: RewindPump,
         writer: Writer,
         clock: Callable[[], ClockReading],
-        sign_gap: Callable[[Lane, bytes, int, int, bytes], bytes],
+        sign_gap: Callable[[Lane, bytes, int, int, bytes, int], bytes],
         publish: Callable[[Lane, bytes], Awaitable[None]],
         counters: Counter[str],
     ) -> None:
@@ -139,7 +140,9 @@ class Resends:
                 else "",
             )
             if found.first > number + 1:
-                await self._publish(lane, self._sign_gap(lane, instance, number + 1, found.first - 1, found.link))
+                last = found.first - 1
+                gap = self._sign_gap(lane, instance, number + 1, last, found.link, GapReason.TRIMMED)
+                await self._publish(lane, gap)
             # What an older instance still owes comes before it: nothing else would bring the lane back there.
             self._pump.note_rewound(lane, Position(*await self._writer(lambda: self._store.unreceipted_from(lane))))
         except Unavailable as error:

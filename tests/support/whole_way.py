@@ -249,9 +249,7 @@ class WholeWay:
             self._pump,
             self._in_thread,
             self.read,
-            lambda lane, instance, first, last, link: self._sign_gap(
-                lane, instance, first, last, link, GapReason.TRIMMED
-            ),
+            self._sign_gap,
             self._line.publish,
             self.counts,
         )

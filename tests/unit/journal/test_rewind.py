@@ -18,6 +18,7 @@ from gateway_agent.uplink.pump import Pump
 from gateway_agent.uplink.resends import EACH_MS, Resends
 from gateway_agent.uplink.window import Position, Window
 from gateway_agent.wire.batch import link_of
+from gateway_agent.wire.gap import GapReason
 from gateway_agent.wire.resend import Resend, sign_resend
 from gateway_agent.wire.signer import Signer
 from tests.support.journal_batches import GATEWAY, BatchMaker, receipt_for
@@ -164,7 +165,8 @@ class Uplink:
     async def _write(self, errand: Callable[[], T]) -> T:
         return errand()
 
-    def _sign_gap(self, lane: Lane, instance: bytes, first: int, last: int, link: bytes) -> bytes:
+    def _sign_gap(self, lane: Lane, instance: bytes, first: int, last: int, link: bytes, reason: int) -> bytes:
+        assert reason == GapReason.TRIMMED
         self.gaps.append((first, last))
         return b"gap"
 
