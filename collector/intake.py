@@ -272,7 +272,7 @@ class Intake:
             return
         try:
             if word == "state":
-                self._take_state(gateway_id, message.payload, keys, taken, monotonic_ms)
+                self._take_state(gateway_id, message.payload, keys, taken)
             elif word in _LANES and len(parts) == 3:
                 self._take_signed(gateway_id, _LANES[word], message.payload, keys, taken, wall_ms)
             elif word == "key" and len(parts) == 4:
@@ -489,9 +489,7 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------- states
 
-    def _take_state(
-        self, gateway_id: str, payload: bytes, keys: KeySuccession, taken: _Taken, monotonic_ms: int
-    ) -> None:
+    def _take_state(self, gateway_id: str, payload: bytes, keys: KeySuccession, taken: _Taken) -> None:
         named = parse_sign1(payload).key_id
         state = open_state(payload, keys.key_of(named))
         if state.gateway_id != gateway_id:

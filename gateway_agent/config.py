@@ -141,6 +141,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return self.beside(self.gateway.data)
 
     @property
+    def profiles_folder(self) -> Path | None:
+        """A city's own device profiles; None for none."""
+        return self.beside(self.profiles.folder) if self.profiles.folder else None
+
+    @property
     def storage_key(self) -> Path:
         """What the registry's roots are sealed with: beside the signing key, and so apart from the data."""
         return self.beside(self.gateway.key).with_name("storage.key")

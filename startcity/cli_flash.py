@@ -25,7 +25,7 @@ from startcity import cli_flash_tools
 from startcity.cli_flash_bundle import bundle
 from startcity.defaults_file import defaults_option
 from startcity.flash_page import Page, plan_lines, said_of, tell_fault
-from startcity.known_profile import known_profile
+from startcity.known_profile import known_profile, profile_among, profiles_option
 from startcity.node_command import parse_setting
 from startcity.secrets_in import read_password
 from startcity.translated import TranslatedGroup, lang_option
@@ -84,12 +84,7 @@ class FlashGroup(TranslatedGroup):
 )
 @click.option("--application", type=_FOLDER, help="Folder with the node's program. Default: compiled from the sources.")
 @click.option("--profile", "profile_id", help="The device's profile; `startcity profile list` shows them.")
-@click.option(
-    "--profiles",
-    "profiles_folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of a city's own profiles, beside the shipped ones.",
-)
+@profiles_option
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the profile; may be repeated."
 )
@@ -357,10 +352,7 @@ def _profile(profile_id: str | None, opened: Bundle | None, folder: Path | None)
     with private_folder() as unpacked:
         opened.write_profiles(unpacked)
         profiles = load_profiles(unpacked)
-    if profile_id not in profiles:
-        known = ", ".join(sorted(profiles))
-        raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=profile_id, known=known))
-    return profiles[profile_id]
+    return profile_among(profiles, profile_id)
 
 
 def _network(

@@ -12,6 +12,7 @@ import rich_click as click
 from device_profiles import load_city_profiles
 from gateway_agent.errors import ConfigError
 from gateway_agent.wire.signer import load_signer
+from startcity.known_profile import profile_among, profiles_option
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
 from tools.flash.application import FIRMWARE, compile_application, names_of, read_application
@@ -50,12 +51,7 @@ def bundle() -> None:
 @click.option(
     "--profile", "profile_ids", multiple=True, help="A profile to take in; may be repeated. Default: all of them."
 )
-@click.option(
-    "--profiles",
-    "profiles_folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of a city's own profiles, beside the shipped ones.",
-)
+@profiles_option
 @click.option("--application", type=_FOLDER, help="Folder with the node's program. Default: compiled from the sources.")
 @click.option("--name", default="startcity", show_default=True, help="What people call the bundle.")
 @lang_option
@@ -86,10 +82,8 @@ def make(
             raise FlashFault("wrong_image", file=place, reason=error) from error
     architectures = sorted({image.chip.architecture for image, _ in images})
     known = load_city_profiles(profiles_folder)
-    unknown = [profile_id for profile_id in profile_ids if profile_id not in known]
-    if unknown:
-        shown = ", ".join(sorted(known))
-        raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=unknown[0], known=shown))
+    for profile_id in profile_ids:
+        profile_among(known, profile_id)  # refuses what is not known
     chosen = profile_ids or tuple(sorted(known))
     with private_folder() as folder:
         if application is not None:

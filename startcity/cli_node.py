@@ -20,7 +20,7 @@ from gateway_agent.model import NodeId
 from gateway_agent.registry import NodeRecord, Registry, open_registry
 from gateway_agent.wire.keys import derive_root
 from startcity.gateway_option import gateway_registry_option
-from startcity.known_profile import known_profile
+from startcity.known_profile import known_profile, profiles_option
 from startcity.node_command import command, latest_commands, parse_setting
 from startcity.node_import import import_
 from startcity.node_move import move
@@ -48,12 +48,7 @@ def group() -> None:
 @click.option(
     "--profile", "profile_id", required=True, help="The device's profile; `startcity profile list` shows them."
 )
-@click.option(
-    "--profiles",
-    "profiles_folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of a city's own profiles, beside the shipped ones.",
-)
+@profiles_option
 @click.option("--out", type=_FOLDER, required=True, help="Folder for the node's config.json and key.bin (mode 0600).")
 @click.option("--config", type=_FILE, envvar="STARTCITY_GATEWAY_CONFIG", show_envvar=True, help=_CONFIG_HELP)
 @click.option("--vault", type=_FOLDER, help="The vault that makes and keeps the node's master.")
@@ -120,7 +115,7 @@ def add(
     if config is None and vault is None:
         raise ConfigError(say("Give --config (registers at a gateway), --vault (keeps the master), or both."))
     gateway = load_config(config) if config is not None else None
-    profile = known_profile(profile_id, profiles_folder or _own_profiles(gateway))
+    profile = known_profile(profile_id, profiles_folder or (gateway.profiles_folder if gateway else None))
     files = node_config(
         node_id,
         profile,
@@ -239,10 +234,6 @@ def _listed(records: list[NodeRecord]) -> list[_Listed]:
         generations = [*old.generations, n.generation]
         found[node] = _Listed(node, n.profile, generations, n.name or old.name, n.place or old.place)
     return list(found.values())
-
-
-def _own_profiles(gateway: Config | None) -> Path | None:
-    return gateway.beside(gateway.profiles.folder) if gateway is not None and gateway.profiles.folder else None
 
 
 def _wifi(ssid: str, password_file: Path | None, is_open: bool) -> Wifi:

@@ -139,7 +139,7 @@ def provision(
     try:
         check_options(network, port)
         gateway = load_config(config)
-        profiles = load_city_profiles(gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None)
+        profiles = load_city_profiles(gateway.profiles_folder)
         chosen = dict(parse_setting(text) for text in settings)
         sources = Sources(gateway, label_file, file)
         old = resumed(gateway, node, can_begin=port is not None) if resume else None

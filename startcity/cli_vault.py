@@ -11,7 +11,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from gateway_agent.errors import ConfigError
-from startcity.known_profile import known_profile
+from startcity.known_profile import known_profile, profiles_option
 from startcity.translated import TranslatedGroup, lang_option
 from startcity.words import say
 from tools.commissioning_key import read_commissioning_public
@@ -89,12 +89,7 @@ def key(place: Path | None, vault: Path | None, as_json: bool) -> None:
 @click.option(
     "--profile", "profile_id", required=True, help="The device's profile; `startcity profile list` shows them."
 )
-@click.option(
-    "--profiles",
-    "profiles_folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of a city's own profiles, beside the shipped ones.",
-)
+@profiles_option
 @click.option("--name", help="What people call the node.")
 @click.option("--place", help="Where it is.")
 @click.option("--key", "key_file", type=_FILE, help="A key.bin that was made without the vault. Default: a new master.")

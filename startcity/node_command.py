@@ -127,8 +127,7 @@ def _check(gateway: Config, node_id: bytes, content: dict[str, Any]) -> Profile 
         records = [record for record in registry.nodes() if record.node_id == node_id]
     profile: Profile | None = None
     if records:
-        folder = gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None
-        profile = load_city_profiles(folder).get(records[-1].profile)
+        profile = load_city_profiles(gateway.profiles_folder).get(records[-1].profile)
     if profile is not None:
         profile.firmware_config({name: value for name, value in content.get("settings", {}).items()})
     try:

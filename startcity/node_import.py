@@ -144,7 +144,7 @@ def register(gateway: Config, nodes: list[NodeRecord], *, replace: bool) -> None
         raise ConfigError(
             say("{folder} does not exist: make the gateway with `startcity gateway init` first.", folder=gateway.data)
         )
-    profiles = load_city_profiles(gateway.beside(gateway.profiles.folder) if gateway.profiles.folder else None)
+    profiles = load_city_profiles(gateway.profiles_folder)
     with open_registry(gateway) as registry:
         known = registry.nodes()
         texts: dict[bytes, tuple[str, str]] = {}

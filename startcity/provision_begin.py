@@ -13,6 +13,7 @@ import rich_click as click
 from device_profiles import Profile
 from gateway_agent.config import Config
 from gateway_agent.errors import ConfigError
+from startcity.known_profile import profile_among
 from startcity.provision_cable import check_board
 from startcity.provision_sources import Sources
 from startcity.words import say
@@ -56,9 +57,7 @@ def begun(
         sources.ask_label()
     records = [*from_file, *known]
     profile = sources.label.profile if sources.label is not None else records[-1].profile
-    if profile not in profiles:
-        names = ", ".join(sorted(profiles))
-        raise ConfigError(say("There is no profile {profile}. Known: {known}.", profile=profile, known=names))
+    profile_among(profiles, profile)  # refuses what is not known
     there = next(((n.name, n.place) for n in reversed(records) if n.name or n.place), ("", ""))
     return Progress(
         node=node_id.hex(),
