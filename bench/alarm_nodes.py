@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Nodes that raise alarms, and a listener at the city's broker, in one process: `python -m bench.alarm_nodes` (settings as one JSON
 object on standard input). What lies between the two on one clock is an alarm's latency. It ends when it is told.
+
+An alarm has arrived when the nodes' broker acknowledges it: it has then handed it on. What it waited before is that broker's.
 """
 
 from __future__ import annotations
 
 import json
 import select
+import socket
 import sys
 import time
 from typing import Any
@@ -15,7 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bench.load import make_devices
-from bench.mqtt_raw import RawConnection, publish_packet, split_publish
+from bench.mqtt_raw import RawConnection, puback_ids, publish_packet, split_publish
 from gateway_agent.model import Field, Kind, Pack
 from gateway_agent.wire import frame, keys, senml
 from gateway_agent.wire.batch import open_batch
@@ -23,6 +26,8 @@ from gateway_agent.wire.body import NodeTable, decode_body
 
 _SHAPE = (Field("leak", None, Kind.BOOLEAN, 0),)
 _PATIENCE_S = 5.0
+
+Since = dict[tuple[bytes, int], float]  # when, by an alarm's identity
 
 
 def _packets(settings: dict[str, Any]) -> list[tuple[tuple[bytes, int], bytes]]:
@@ -40,6 +45,13 @@ def _packets(settings: dict[str, Any]) -> list[tuple[tuple[bytes, int], bytes]]:
     return out
 
 
+def _latency(name: str, since: Since, until: Since) -> dict[str, float | None]:
+    """Milliseconds from the one to the other, of those that have both: p50, p90, p99 and the worst, after `name`."""
+    found = sorted((until[identity] - at) * 1000 for identity, at in since.items() if identity in until)
+    shown = {f"{name}p{pct}_ms": round(found[len(found) * pct // 100], 1) if found else None for pct in (50, 90, 99)}
+    return shown | {f"{name}max_ms": round(found[-1], 1) if found else None}
+
+
 def main() -> None:
     settings = json.loads(sys.stdin.readline())
     alarms = _packets(settings)
@@ -52,12 +64,13 @@ def main() -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     each_s = 1 / settings["per_second"]
-    sent_at: dict[tuple[bytes, int], float] = {}
-    took_ms: dict[tuple[bytes, int], float] = {}
+    sent_at: Since = {}
+    handed_on_at: Since = {}
+    arrived_at: Since = {}
     table, next_at, number, stopped_at = NodeTable(), time.monotonic(), 0, 0.0
     while True:
         now = time.monotonic()
-        if stopped_at and (len(took_ms) == len(sent_at) or now - stopped_at > _PATIENCE_S):
+        if stopped_at and (len(arrived_at) == len(sent_at) or now - stopped_at > _PATIENCE_S):
             break
         if not stopped_at and now >= next_at and number < len(alarms):
             identity, packet = alarms[number]
@@ -70,25 +83,29 @@ def main() -> None:
             sys.stdin.readline()
             stopped_at = time.monotonic()
         if near.socket in readable:
-            for _ in near.packets():
-                pass
+            for kind, _flags, body in near.packets():
+                if kind == 0x40:
+                    now = time.monotonic()
+                    for packet_id in puback_ids(body):
+                        handed_on_at.setdefault(alarms[packet_id - 1][0], now)
         if far.socket in readable:
+            # Or the broker, which does not set TCP_NODELAY, keeps the next one until the kernel acknowledges this one of itself.
+            far.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             for kind, flags, body in far.packets():
                 if kind != 0x30:
                     continue
-                arrived_at = time.monotonic()
+                now = time.monotonic()
                 _topic, _packet_id, payload = split_publish(flags, body)
                 batch = open_batch(bytes(payload), public)
                 for row in decode_body(batch.opened_body(), table).frames:
                     identity = (row.kid, row.sequence)
                     if identity in sent_at:
-                        took_ms.setdefault(identity, (arrived_at - sent_at[identity]) * 1000)
-    found = sorted(took_ms.values())
+                        arrived_at.setdefault(identity, now)
     outcome = {
         "alarms": len(sent_at),
-        "missing": len(sent_at) - len(took_ms),
-        **{f"p{pct}_ms": round(found[len(found) * pct // 100], 1) if found else None for pct in (50, 90, 99)},
-        "max_ms": round(found[-1], 1) if found else None,
+        "missing": len(sent_at) - len(arrived_at),
+        **_latency("", handed_on_at, arrived_at),
+        **_latency("published_", sent_at, arrived_at),
     }
     print(json.dumps(outcome), flush=True)
 

@@ -71,7 +71,11 @@ class Link:
 
     async def _converse(self) -> str:
         wake = self._wake
-        if not await brief_link.join(wake.config, wake.memory, lambda text: wake.say("net", text)):
+        try:
+            is_joined = await brief_link.join(wake.config, wake.memory, lambda text: wake.say("net", text))
+        except RuntimeError as error:  # so the port names what it has no word for
+            return "the radio fails: %s" % error
+        if not is_joined:
             return "no network"
         to = wake.config["mqtt"]
         port = to.get("port", 1883)

@@ -51,9 +51,12 @@ async def _count_failure(wifi) -> None:
     wifi.failures += 1
     if wifi.failures % _FAILURES_BEFORE_RESTART == 0:
         wifi.log("restarting the radio")
-        wifi.wlan.active(False)
-        await asyncio.sleep_ms(500)
-        wifi.switch_on()
+        try:
+            wifi.wlan.active(False)
+            await asyncio.sleep_ms(500)
+            wifi.switch_on()
+        except RuntimeError as error:
+            wifi.log("the radio fails: %s" % error)
 
 
 def _candidates(wifi, seen: list) -> list:

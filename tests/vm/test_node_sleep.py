@@ -233,6 +233,31 @@ async def test_alarms_are_on_flash_before_they_are_sent_and_come_again_soon(stre
     assert await node.wait_for(lambda found: not found.unacknowledged, 60), list(node.lines)[-20:]
 
 
+async def test_a_radio_that_cannot_be_started_costs_a_wake_and_not_the_node(street: SleepingStreet) -> None:
+    """The port raises RuntimeError where it has no word for the fault; what that wake had to say comes with the next one."""
+    failing = COUNTING.replace(
+        "        report(",
+        """        if count == 3:
+            import network
+
+            works = network.WLAN.active
+
+            def fail(*_):
+                network.WLAN.active = works
+                raise RuntimeError("Wifi Unknown Error 0x0101")
+
+            network.WLAN.active = fail
+        report(""",
+    )
+    node, gateway = street.install(probe_config(each_s=120, urgent_each=1), app=failing), street.gateway
+    await node.start()
+    await gateway.until(lambda found: len(found.readings("state")) >= 4, "what came after")
+    await node.stop()
+    assert [int(v) for v in gateway.readings("state")][:4] == [1, 2, 3, 4]
+    assert any("the radio fails: Wifi Unknown Error 0x0101" in line for line in node.lines), list(node.lines)[-20:]
+    assert set(node.reset_causes[1:]) == {4}, node.reset_causes
+
+
 async def test_commands_reach_a_node_that_sleeps(street: SleepingStreet) -> None:
     """With the answer to what it sends: identify keeps it awake for its 10 s, a new configuration holds after the restart that it
     causes."""

@@ -105,5 +105,21 @@ def an_error_that_the_port_has_no_word_for_costs_an_attempt_and_not_the_node():
         del said[:]
 
 
+def a_radio_that_cannot_be_started_anew_costs_an_attempt_and_not_the_node():
+    def no_memory(*_):
+        raise RuntimeError("Wifi Unknown Error 0x0101")
+
+    radio()
+    wifi, _ = join([("home", "a")])
+    works = network.WLAN.active
+    network.WLAN.active = no_memory
+    for _ in range(7):
+        assert not asyncio.run(wifi.join())
+    assert said[-2:] == ["restarting the radio", "the radio fails: Wifi Unknown Error 0x0101"], said
+    network.WLAN.active = works
+    radio(ap("home", "a"))
+    assert asyncio.run(wifi.join())
+
+
 globals()[sys.argv[1]]()
 print("ok")
