@@ -110,12 +110,14 @@ class FlashGroup(TranslatedGroup):
 @click.option(
     "--masters",
     type=_FILE,
-    help="File to which the sealed keys are appended. Default: masters.cose beside the journal.",
+    help="File to which the sealed keys are appended. Default: masters.cose in the folder of the journal.",
 )
 @click.option(
     "--journal", type=_FOLDER, help="Folder for the account of each board. Default: ~/.local/state/startcity/flash."
 )
-@click.option("--labels", type=_FOLDER, help="Folder for the labels, mode 0600. Default: labels beside the journal.")
+@click.option(
+    "--labels", type=_FOLDER, help="Folder for the labels, mode 0600. Default: labels in the folder of the journal."
+)
 @click.option("--print-label", is_flag=True, help="Show each label as a QR code; nobody else should see the screen.")
 @click.option("--bench", "bench_id", help="What this bench calls itself. Default: the machine's name.")
 @click.option("--chip", type=click.Choice(list(CHIPS)), help="Refuse boards with another chip.")

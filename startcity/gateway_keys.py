@@ -147,7 +147,8 @@ def rotate_key(config: Path, as_json: bool) -> None:
     the collector or for auditors: both follow from the first public key, which stays beside the key for ever as
     gateway.first.pub.pem (gateway.pub.pem becomes the new one). Back up the new private key, off the gateway.
 
-    Exit codes: 0 done; 2 a setting is wrong; 3 the disk refuses, or the running gateway has not answered in 30 s.
+    Exit codes: 0 done; 2 a setting is wrong; 3 the disk refuses, the city does not yet hold everything of an
+    older instance of a lane (the error says so; try again when it does), or the running gateway has not answered in 30 s.
 
     \b
     Examples:

@@ -56,16 +56,16 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "Il vault.pub del caveau: le nuove chiavi vengono sigillate per lui.",
     ),
     (
-        "File to which the sealed keys are appended. Default: masters.cose beside the journal.",
-        "File a cui si aggiungono le chiavi sigillate. Se manca: masters.cose accanto al giornale.",
+        "File to which the sealed keys are appended. Default: masters.cose in the folder of the journal.",
+        "File a cui si aggiungono le chiavi sigillate. Se manca: masters.cose nella cartella del giornale.",
     ),
     (
         "Folder for the account of each board. Default: ~/.local/state/startcity/flash.",
         "Cartella per il resoconto di ogni scheda. Se manca: ~/.local/state/startcity/flash.",
     ),
     (
-        "Folder for the labels, mode 0600. Default: labels beside the journal.",
-        "Cartella per le etichette, modo 0600. Se manca: labels accanto al giornale.",
+        "Folder for the labels, mode 0600. Default: labels in the folder of the journal.",
+        "Cartella per le etichette, modo 0600. Se manca: labels nella cartella del giornale.",
     ),
     (
         "Show each label as a QR code; nobody else should see the screen.",

@@ -12,7 +12,7 @@ were, and OUT/names.txt: `file short full`, for whoever reads a crash report. ma
   anything but `self`. A public name has the same short one wherever it stands, and shares it only with names that no node
   loads beside it.
 - Kept are names that something else may mean: what MicroPython or its modules call so, keywords, arguments given by
-  keyword, exceptions, modules, names that stand in a string, and what main.py or a bench's program looks up.
+  keyword, exceptions, names that stand in a string, and what main.py or a bench's program looks up.
 - Modules of node_core and node_io lie beside runtime.py, drivers under their own names, the others under short ones (STEMS).
 - Of strings only a module's name and the function's in `borrowed.call(module, "function")` are touched.
 """

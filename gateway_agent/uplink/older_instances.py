@@ -3,9 +3,9 @@
 """Shows the city, now and then, how far the older instances of a lane went that the journal still holds.
 
 The state names the present instance of each lane only. A collector that was restored from a copy older than that would never learn
-that it lacks the end of another one, though it had receipted it, and the journal has it still. So the last batch of each is
-sent once more with every connection, and four times a day. A collector that holds it answers with its receipt; one that does not sees
-a hole, and asks for what comes before (docs/wire.md, 18).
+that it lacks the end of another one, though it had receipted it, and the journal has it still. So the last batch of the newest four,
+where it is receipted, is sent once more with every connection, and four times a day. A collector that holds it answers with its receipt;
+one that does not sees a hole, and asks for what comes before (docs/wire.md, 18).
 """
 
 from __future__ import annotations

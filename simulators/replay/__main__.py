@@ -35,8 +35,8 @@ def replay(kind: str, settings: tuple[str, ...]) -> None:
     strain   time_s,strain_ustrain[,temperature_degc]     -> {"time_s", "alarms", "cycles", ...}
     meter    time_s,litres_total                          -> {"time_s", "alarms", ...}
 
-    One JSON object a row, in the order of the rows. A row that cannot be read gives {"row", "error"} and is counted;
-    the exit code is then 1. It is 2 where the first line is not the expected header.
+    One JSON object a row, in the order of the rows. A row that cannot be read gives the state before it with
+    {"row", "error"} and is counted; the exit code is then 1. It is 2 where the first line lacks a column, or a setting is wrong.
 
     \b
     Settings, with their defaults:

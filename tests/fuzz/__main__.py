@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`python -m tests.fuzz [TARGET ...] [--runs 1000000] [--seed N]`: garbage led by coverage (atheris), a process a target.
 
-One JSON object a target and line: target, runs, seconds, crashes. Exit code 1 if anything crashed or took 5 s for an
-answer; the input lies in the folder that is named. Needs `pip install --require-hashes -r requirements-fuzz.lock`.
+One JSON object a target and line: target, runs, seconds, crashes. Exit code 1 if anything crashed or took 5 s of the
+processor for an answer; the input lies in the folder that is named. Needs `pip install --require-hashes -r requirements-fuzz.lock`.
 """
 
 from __future__ import annotations

@@ -26,8 +26,9 @@ def test_rule_of_the_store(rule: str) -> None:
     assert _run("store_rules.py", rule) == "ok"
 
 
+@pytest.mark.timeout(360)
 def test_power_cut_at_every_write() -> None:
     """With power cut at each single write or erase of a node's life, torn half-way, no number is given twice, no frame
     comes back changed, and every alarm and record frame that was queued and not acknowledged is there."""
-    words = _run("power_cuts.py", timeout_s=110).split()
+    words = _run("power_cuts.py", timeout_s=300).split()
     assert words[0] == "cuts" and int(words[1]) == int(words[3]) > 200, words

@@ -32,6 +32,7 @@ def spread(pairs: Iterable[Iterable[int]]) -> set[int]:
     return {number for first, last in pairs for number in range(first, last + 1)}
 
 
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize("days", [2, pytest.param(7, marks=pytest.mark.proof)])
 async def test_days_offline_are_drained_in_order_and_what_was_dropped_is_named(bench: BenchNode, days: int) -> None:
     """With the queue full for days, trends go before records, the oldest first, and no alarm; memory does not grow. Then everything that
