@@ -9,8 +9,9 @@ signed state of a gateway is `<gateway>/state.cose`, and every change of its key
 Order of a group: archive written and synced, then the store's commit, then the receipts. A crash in between leaves a
 batch in the archive that the store does not know; the gateway, which has no receipt, sends it again, and `append`
 recognises it and writes nothing. Torn bytes at the end of the last segment are cut off before the first append:
-they were never receipted. A last segment without a single entry, left by a power cut as it began, goes the same way;
-if it holds any byte but zeros it stays beside, as `*.torn`.
+they were never receipted. A last segment without a single entry, left by a power cut as it began, goes the same way, and so
+do segments that a failed group had begun behind the number from which it is written again; if one holds any byte but zeros it
+stays beside, as `*.torn`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from collector.archive_reading import LATE_SHELF
 from collector.ledger import ZERO_LINK, ChainKey
-from collector.private import FILE_MODE, make_file, make_folder
+from collector.private import FILE_MODE, make_file, make_folder, refused, sync_directories
 from collector.segments import (
     Damage,
     SegmentHeader,
@@ -31,6 +33,7 @@ from collector.segments import (
     encode_batch,
     encode_gap,
     encode_header,
+    in_order,
     scan,
     scan_entries,
 )
@@ -70,15 +73,14 @@ class _Shelf:
         self.key = key
         self.descriptor = -1
         self.length_bytes = 0
+        self.first = 0  # the number with which the open segment begins
         self.recent: dict[int, bytes] = {}  # digests of what the last two segments hold
-        self.created = False
+        self.created = True  # or a run that was killed may have: names are synced with the first append
         self._open_last()
 
     def _open_last(self) -> None:
-        made = not self.directory.is_dir()
         make_folder(self.directory)
-        self.created = made
-        segments = sorted(self.directory.glob("*.seg"))
+        segments = sorted(self.directory.glob("*.seg"), key=in_order)
         while segments and not any(not isinstance(found, Damage) for found in scan(segments[-1].read_bytes())):
             self._set_aside(segments.pop())
         for path in segments[-2:]:
@@ -87,6 +89,8 @@ class _Shelf:
             for found, entry in scan_entries(data):
                 if isinstance(found, Damage) and found.is_tail:
                     end = found.offset
+                if isinstance(entry, SegmentHeader) and self.directory.name != LATE_SHELF:
+                    self._begin_at(entry.first)
                 if isinstance(entry, SignedEntry):
                     self.recent[entry.number] = hashlib.sha256(entry.signed).digest()
             if path == segments[-1] and end:
@@ -94,6 +98,11 @@ class _Shelf:
                 if end < len(data):
                     os.ftruncate(self.descriptor, end)
                 self.length_bytes = end
+
+    def _begin_at(self, first: int) -> None:
+        """What stands before a segment from its number on is void, and the segment may hold none of it yet."""
+        self.first = first
+        self.recent = {number: digest for number, digest in self.recent.items() if number < first}
 
     def _set_aside(self, path: Path) -> None:
         if any(path.read_bytes()):
@@ -103,37 +112,39 @@ class _Shelf:
             path.rename(beside)
         else:
             path.unlink()
-        self.created = True  # names have changed
 
     def append(self, item: ArchiveItem, framed: bytes) -> None:
-        if self.descriptor < 0 or self.length_bytes >= SEGMENT_BYTES:
-            self._start(item)
-        view = memoryview(framed)
-        while view:
-            view = view[os.write(self.descriptor, view) :]
-        self.length_bytes += len(framed)
+        number = _first_of(item)
+        if self.descriptor < 0 or self.length_bytes >= SEGMENT_BYTES or number < self.first:
+            self._start(item, number)
+        self._write(framed)
 
-    def _start(self, item: ArchiveItem) -> None:
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:  # a nearly full disk takes a part
+            view = view[os.write(self.descriptor, view) :]
+        self.length_bytes += len(data)
+
+    def _start(self, item: ArchiveItem, number: int) -> None:
         is_gap = item.first_missing is not None
-        number = item.first_missing if item.first_missing is not None else item.number
         if self.descriptor >= 0:
             self.sync()
             self.close()
-        path = self.directory / f"{number:012d}.seg"
-        again = 1
-        while (
-            path.exists()
-        ):  # abandoned after a failed sync; evidence, so it stays. "_" sorts behind the first one's "."
-            path = self.directory / f"{number:012d}_{again}.seg"
-            again += 1
+        if self.directory.name != LATE_SHELF:
+            # Begun in a group that failed, and never receipted: behind what is written again now they would make it void.
+            for path in self.directory.glob("*.seg"):
+                if int(path.name[:12]) > number and all(held >= number for held in _numbers(path)):
+                    self._set_aside(path)
+            self._begin_at(number)
+        # Abandoned ones after a failed sync are evidence, so they stay, and this one comes behind them.
+        begun = [in_order(path)[2] for path in self.directory.glob(f"{number:012d}*.seg")]
+        path = self.directory / (f"{number:012d}_{max(begun) + 1}.seg" if begun else f"{number:012d}.seg")
         self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         self.length_bytes = 0
         self.created = True
         # The link into a gap is not known to anybody, but that into number 1: a gap names only the one that leads out of it.
         link = ZERO_LINK if number == 1 and is_gap else None if is_gap else item.link
-        header = encode_header(SegmentHeader(*self.key, number, link))
-        os.write(self.descriptor, header)
-        self.length_bytes = len(header)
+        self._write(encode_header(SegmentHeader(*self.key, number, link)))
 
     def sync(self) -> None:
         os.fdatasync(self.descriptor)
@@ -144,6 +155,14 @@ class _Shelf:
             self.descriptor = -1
 
 
+def _first_of(item: ArchiveItem) -> int:
+    return item.number if item.first_missing is None else item.first_missing
+
+
+def _numbers(path: Path) -> Iterator[int]:
+    return (entry.first for _, entry in scan_entries(path.read_bytes()) if isinstance(entry, SignedEntry))
+
+
 class Archive:
     """Append-only files of one collector. One writer: the lock lasts as long as the process."""
 
@@ -152,13 +171,14 @@ class Archive:
 
         Raises:
             ConfigError: another collector has this archive, or the folder cannot be written.
+            Unavailable: the disk refuses.
         """
         self.root = root
         try:
             make_folder(root)
             self._lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
-            raise ConfigError(f"{root}: {error.strerror}; name a data folder that the collector may write") from error
+            raise refused(root / "lock", error) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -195,7 +215,7 @@ class Archive:
                 if shelf.descriptor >= 0:
                     shelf.sync()
                 if shelf.created:
-                    self._sync_directories(shelf.directory)
+                    sync_directories(shelf.directory, self.root)
                     shelf.created = False
                 # Only what a crash could have left unknown to the store needs remembering, and that is in these now.
                 if len(shelf.recent) > 65536:
@@ -226,17 +246,6 @@ class Archive:
         if shelf is not None:
             shelf.close()
 
-    def _sync_directories(self, directory: Path) -> None:
-        while True:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if directory == self.root:
-                return
-            directory = directory.parent
-
     def keep_state(self, gateway_id: str, state: bytes) -> None:
         """Keep the newest signed state of a gateway, whole or not at all.
 
@@ -254,7 +263,7 @@ class Archive:
         path = self.root / gateway_id / KEYS_FOLDER / f"{old_key_id.hex()}.cose"
         self._keep(path, change)
         try:
-            self._sync_directories(path.parent)
+            sync_directories(path.parent, self.root)
         except OSError as error:
             raise Unavailable(f"archive {self.root}: {error.strerror}") from error
 

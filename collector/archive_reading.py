@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Reads back what an archive holds, for a collector that starts: where each shelf ends, and what stands behind a number.
 
-What is read counts as held from then on, so it is first synced and dropped from the cache: bytes that only memory has after
-a sync that failed are not taken for archived.
+What is read counts as held from then on, so it is first synced, by its name too, and dropped from the cache: bytes that only
+memory has after a sync that failed are not taken for archived. Nor is what a later segment makes void, where its entries may not
+have come again.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from collector.ledger import ChainKey
-from collector.segments import MAGIC, Damage, SignedEntry, scan, scan_entries
+from collector.private import sync_directories
+from collector.segments import MAGIC, Damage, SegmentHeader, SignedEntry, scan, scan_entries
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import Lane
 
 MAIN_SHELF = ""
 LATE_SHELF = "late"
 TAIL_BYTES = 1 << 17  # a batch is 64 KiB at most
+HEADER_BYTES_MAX = 4_096
+VOID_NEVER = 1 << 62  # above every number
 
 _SEGMENT = re.compile(r"([0-9]{12})(?:_([0-9]+))?\.seg")
 _FORK = re.compile(r"fork-([0-9]+)")
@@ -64,42 +68,64 @@ class ArchiveReader:
 
     def last(self, key: ChainKey, shelf: str = MAIN_SHELF) -> SignedEntry | None:
         """The last good entry of a shelf; None where it has none. Raises: Unavailable."""
+        void_from = VOID_NEVER
         for path in reversed(self._segments(key, shelf)):
-            data = self._read(path, TAIL_BYTES)
-            end = _entry_at_end(data)
-            if end is None:
-                found = list(_entries(self._read(path)))
+            end = _entry_at_end(self._read(path, TAIL_BYTES))
+            if end is None or end.number >= void_from:
+                found = [entry for entry in _entries(self._read(path)) if entry.number < void_from]
                 end = found[-1] if found else None
             if end is not None:
                 return end
+            if shelf == MAIN_SHELF:
+                void_from = min(void_from, self._first(path))
         return None
 
     def behind(self, key: ChainKey, shelf: str, number: int) -> Iterator[SignedEntry]:
         """The entries of a shelf above a number, as they stand in its files. Raises: Unavailable."""
         segments = self._segments(key, shelf)
-        firsts = [int(path.name[:12]) for path in segments]
+        firsts = [self._first(path) for path in segments]
         begin = max((place for place, first in enumerate(firsts) if first <= number + 1), default=0)
-        for path in segments[begin:]:
-            yield from (entry for entry in _entries(self._read(path)) if entry.number > number)
+        if shelf == MAIN_SHELF:
+            found = self._counted(segments[begin:], firsts[begin:])
+        else:  # in any order: what came late
+            found = (entry for path in segments[begin:] for entry in _entries(self._read(path)))
+        yield from (entry for entry in found if entry.number > number)
 
     def newest(self, key: ChainKey) -> Iterator[SignedEntry]:
         """What the last two segments of a chain hold: a node table begins in them (docs/wire.md, 5). Raises: Unavailable."""
-        for path in self._segments(key, MAIN_SHELF)[-2:]:
-            yield from _entries(self._read(path))
+        segments = self._segments(key, MAIN_SHELF)[-2:]
+        yield from self._counted(segments, [self._first(path) for path in segments])
+
+    def _counted(self, segments: list[Path], firsts: list[int]) -> Iterator[SignedEntry]:
+        """The entries that no later segment makes void (docs/wire.md, 12): those were written again, or never counted."""
+        for place, path in enumerate(segments):
+            void_from = min(firsts[place + 1 :], default=VOID_NEVER)
+            yield from (entry for entry in _entries(self._read(path)) if entry.number < void_from)
+
+    def _first(self, path: Path) -> int:
+        """The number from which on a segment makes the ones before it void; one without a header does not. Raises: Unavailable."""
+        try:
+            with path.open("rb") as file:
+                _, entry = next(scan_entries(file.read(HEADER_BYTES_MAX)), (None, None))
+        except OSError as error:
+            raise self._unavailable(error) from error
+        return entry.first if isinstance(entry, SegmentHeader) else VOID_NEVER
 
     def _folder(self, key: ChainKey, shelf: str) -> Path:
         return self.root / key.gateway_id / Lane(key.lane).word / key.instance.hex() / shelf
 
     def _segments(self, key: ChainKey, shelf: str) -> list[Path]:
+        folder = self._folder(key, shelf)
         try:
-            names = [path.name for path in self._folder(key, shelf).iterdir()]
+            names = [path.name for path in folder.iterdir()]
+            sync_directories(folder, self.root)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise self._unavailable(error) from error
         found = [match for match in map(_SEGMENT.fullmatch, names) if match]
         found.sort(key=lambda match: (int(match[1]), int(match[2] or 0)))
-        return [self._folder(key, shelf) / match[0] for match in found]
+        return [folder / match[0] for match in found]
 
     def _read(self, path: Path, tail_bytes: int | None = None) -> bytes:
         try:

@@ -50,6 +50,9 @@ PROMISE_REISSUE_MS = 5_000
 # A lane that stands still so long, although the gateway has had our receipt several times, has been trimmed: see `_check_stuck`.
 STUCK_MS = 20_000
 RESEND_EACH_MS = 60_000
+RESEND_LANE_MS = (
+    35_000  # a gateway takes one a lane in 30 s: of one lane's instances the one that has waited longest goes first
+)
 # For each batch of an older instance that came too early: its gateway may have lost or deleted the rest since.
 OLDER_ASKS_MAX = 10
 KEY_NOTED_MS = 3_600_000
@@ -122,6 +125,9 @@ class Intake:
             ChainKey, tuple[int, int]
         ] = {}  # the number held, and since when it is held and more is promised
         self._resend_ms: dict[ChainKey, int] = {}
+        self._lane_resends: dict[
+            tuple[str, int], tuple[int, int]
+        ] = {}  # when a lane's last one was asked, and its request
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)
@@ -249,8 +255,12 @@ class Intake:
     def _resend(self, key: ChainKey, wall_ms: int) -> Outgoing:
         head = self._ledger.head(key)
         boot_id = self._states[key.gateway_id][0]
+        # The wall clock, so that it rises over a restart of ours too; but it may be stepped back meanwhile.
+        asked_ms, last = self._lane_resends[key.gateway_id, key.lane]
+        request = max(last + 1, wall_ms)
+        self._lane_resends[key.gateway_id, key.lane] = asked_ms, request
         resend = Resend(
-            GatewayId(key.gateway_id), Lane(key.lane), key.instance, head.number, head.link, boot_id, max(1, wall_ms)
+            GatewayId(key.gateway_id), Lane(key.lane), key.instance, head.number, head.link, boot_id, request
         )
         payload = sign_resend(resend, self._signer)
         return Outgoing(f"sc/{key.gateway_id}/resend", payload, f"{key.gateway_id}/{key.lane}/resend")
@@ -318,7 +328,7 @@ class Intake:
             taken.group.count("foreign_lane")
             return
         key = ChainKey(gateway_id, int(lane), header.instance)
-        self._check_key(keys, signed.key_id, key, header.number, is_known=taken.is_archived)
+        self._check_key(keys, signed.key_id, key, header.number, taken)
         digest = link_of(payload)
         held = self._held(key, header.number, taken.group)
         verdict, branch = self._ledger.judge(key, header.number, header.link, digest, held)
@@ -346,16 +356,23 @@ class Intake:
         named: bytes,
         key: ChainKey,
         number: int,
+        taken: _Taken,
         *,
         is_gap: bool = False,
-        is_known: bool = False,
     ) -> None:
-        """`is_known`: whoever archived the chain saw it begin. Raises: WireError: `RetiredKey`, `EarlyKey`."""
-        keys.check(named, key.lane, key.instance, number, is_gap=is_gap)
-        if keys.is_unnamed(named, key.lane, key.instance) and not (is_known or self._ledger.knows(key)):
-            raise WireError(
-                "RetiredKey", f"key {named.hex()} has ended, and cannot begin instance {key.instance.hex()}"
-            )
+        """Raises: WireError: `RetiredKey`, `EarlyKey`. A gateway that was restored from an older copy than its key, and writes those
+        numbers anew, learns from our receipt that it was.
+        """
+        try:
+            keys.check(named, key.lane, key.instance, number, is_gap=is_gap)
+            # Whoever archived the chain saw it begin.
+            if keys.is_unnamed(named, key.lane, key.instance) and not (taken.is_archived or self._ledger.knows(key)):
+                raise WireError(
+                    "RetiredKey", f"key {named.hex()} has ended, and cannot begin instance {key.instance.hex()}"
+                )
+        except WireError:
+            taken.reissues.add(key)
+            raise
 
     def _take_key_change(
         self, gateway_id: str, payload: bytes, keys: KeySuccession, taken: _Taken, wall_ms: int
@@ -468,7 +485,7 @@ class Intake:
             taken.group.count("foreign_lane")
             return
         key = ChainKey(gateway_id, int(lane), gap.instance)
-        self._check_key(keys, signed.key_id, key, gap.last, is_gap=True, is_known=taken.is_archived)
+        self._check_key(keys, signed.key_id, key, gap.last, taken, is_gap=True)
         verdict, head = self._ledger.judge_gap(key, gap.first, gap.last, gap.link)
         taken.group.count(f"gaps_{verdict.value}")
         if verdict is Verdict.FORK:
@@ -557,6 +574,7 @@ class Intake:
         So we had it, and were restored from an older copy since: our receipts let the gateway trim. We ask for it again, by a
         message of its own, because an old receipt may be a replayed one.
         """
+        due: list[ChainKey] = []
         for key, (number, _) in self._promises.items():
             head = self._ledger.head(key).number
             _, is_online = self._states.get(key.gateway_id, (b"", False))
@@ -571,9 +589,15 @@ class Intake:
                 self._stuck[key] = (head, monotonic_ms)
                 continue
             last_ms = self._resend_ms.get(key, -RESEND_EACH_MS)
-            if monotonic_ms - stuck[1] < STUCK_MS or monotonic_ms - last_ms < RESEND_EACH_MS:
+            if monotonic_ms - stuck[1] >= STUCK_MS and monotonic_ms - last_ms >= RESEND_EACH_MS:
+                due.append(key)
+        for key in sorted(due, key=lambda key: self._resend_ms.get(key, -RESEND_EACH_MS)):
+            lane = (key.gateway_id, key.lane)
+            asked_ms, request = self._lane_resends.get(lane, (-RESEND_LANE_MS, 0))
+            if monotonic_ms - asked_ms < RESEND_LANE_MS:
                 continue
             if key not in self._resend_ms:
+                head, number = self._ledger.head(key).number, self._promises[key][0]
                 detail = (
                     f"we hold number {head}, the gateway has {number} and does not send what is between: either it was cut off on"
                     " the way, or this collector was restored from an older copy. It asks for what the gateway still holds, and"
@@ -582,7 +606,8 @@ class Intake:
                 taken.group.events.append(Event(wall_ms, key.gateway_id, key.lane, "behind_receipts", detail))
                 LOG.error("%s/%s: %s", key.gateway_id, Lane(key.lane).word, detail)
             self._resend_ms[key] = monotonic_ms
-            if not is_current:
+            self._lane_resends[lane] = monotonic_ms, request
+            if self._current.get(lane) != key.instance:
                 self._owing[key] -= 1
             taken.group.count("resends_asked")
             taken.resends.add(key)

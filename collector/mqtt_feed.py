@@ -7,6 +7,9 @@ better. (gmqtt's own reconnect keeps packet ids of messages that a lost session 
 Receipts go with QoS 1 as far as the broker's receive maximum allows; the newest of each lane waits for room,
 because a receipt speaks for all before it.
 
+A broker that drops us soon after each of several connections is not stormed: most likely another collector runs under our client
+id, and each takes the connection from the other.
+
 MQTT 5 is tried first. A broker that knows 3.1.1 only may refuse, close or just say nothing: after each failure the other
 version is tried, and the one that worked is kept.
 """
@@ -26,6 +29,8 @@ from gmqtt.storage import PersistentStorage
 
 from collector.config import BrokerSection
 from collector.inbox import Message
+from gateway_agent.mqtt.packets import REASONS
+from gateway_agent.mqtt.staying_connected import DROPPED_OFTEN, DROPPED_WITHIN_S, OTHER_CLIENT
 
 LOG = logging.getLogger("startcity.collector.mqtt")
 TOPICS = ("key/+", "alarm", "record", "trend", "state", "answer")
@@ -47,6 +52,10 @@ class _Sent(PersistentStorage):  # type: ignore[misc]
         super().__init__()
         self._on_room = on_room
 
+    @property
+    def count(self) -> int:
+        return len(self._messages)
+
     def remove_message_by_mid(self, mid: int) -> None:
         super().remove_message_by_mid(mid)
         self._on_room()
@@ -60,6 +69,8 @@ class MqttFeed:
         self._password = password
         self._tls = tls
         self._client: gmqtt.Client | None = None
+        self._sent = _Sent(self._send_waiting)
+        self._receive_maximum = 65_535
         self._waiting: dict[str, bytes] = {}
         self._version = MQTTv50
         self.connections = 0
@@ -71,15 +82,23 @@ class MqttFeed:
         `on_connected` is called after each subscription was granted.
         """
         backoff_s = BACKOFF_S_MIN
+        dropped_count = 0
+        loop = asyncio.get_running_loop()
         while True:
-            lost = asyncio.Event()
+            lost: asyncio.Future[str] = loop.create_future()
             try:
+                began_s = loop.time()
                 await self._connect(on_message, on_connected, lost)
-                backoff_s = BACKOFF_S_MIN
                 LOG.info("connected to %s:%d", self._broker.host, self._broker.port)
-                await lost.wait()
-                LOG.warning("connection to %s:%d lost", self._broker.host, self._broker.port)
+                reason = await lost
+                dropped_count = dropped_count + 1 if loop.time() - began_s < DROPPED_WITHIN_S else 0
+                if dropped_count < DROPPED_OFTEN:
+                    backoff_s = BACKOFF_S_MIN
+                else:
+                    reason += f", soon after each of the last {dropped_count} times that we connected: {OTHER_CLIENT}"
+                LOG.warning("connection to %s:%d lost%s", self._broker.host, self._broker.port, reason)
             except (OSError, TimeoutError, MQTTError) as error:
+                dropped_count = 0
                 self._version = MQTTv311 if self._version == MQTTv50 else MQTTv50
                 LOG.warning(
                     "broker %s:%d: %s; next try in %.1f s",
@@ -96,11 +115,10 @@ class MqttFeed:
             backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
 
     async def _connect(
-        self, on_message: Callable[[Message], None], on_connected: Callable[[], None], lost: asyncio.Event
+        self, on_message: Callable[[Message], None], on_connected: Callable[[], None], lost: asyncio.Future[str]
     ) -> None:
-        client = gmqtt.Client(
-            self._broker.client_id, clean_session=True, persistent_storage=_Sent(self._send_waiting), logger=_quiet
-        )
+        self._sent = _Sent(self._send_waiting)
+        client = gmqtt.Client(self._broker.client_id, clean_session=True, persistent_storage=self._sent, logger=_quiet)
         # One below gmqtt's "unlimited" (-1): it never reconnects by itself.
         client.set_config({"reconnect_retries": -2})
         if self._broker.username is not None:
@@ -111,8 +129,18 @@ class MqttFeed:
             on_message(Message(topic, bytes(payload)))
             return 0
 
+        def note_connack(_client: object, _flags: int, _reason: int, properties: dict[str, list[int]]) -> None:
+            self._receive_maximum = properties.get("receive_maximum", [65_535])[0]
+
+        def note_lost(_client: object, packet: object, *_: object) -> None:
+            # The broker's DISCONNECT of version 5; nothing in it where it just closes.
+            reason = packet[0] if isinstance(packet, bytes) and packet else None
+            if not lost.done():
+                lost.set_result("" if reason is None else f": {REASONS.get(reason, reason)}")
+
+        client.on_connect = note_connack
         client.on_message = deliver
-        client.on_disconnect = lambda *_: lost.set()
+        client.on_disconnect = note_lost
         client.on_subscribe = lambda *_: granted.set()
         self._client = client
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -146,7 +174,8 @@ class MqttFeed:
         client = self._client
         if client is None or not self.is_connected:
             return
-        while self._waiting:
+        # gmqtt takes a receive maximum of 1 for none at all.
+        while self._waiting and self._sent.count < self._receive_maximum:
             lane_key = next(iter(self._waiting))
             topic, _, payload = self._waiting[lane_key].partition(b"\0")
             try:

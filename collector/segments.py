@@ -20,10 +20,12 @@ whose CRC fits, so that one damaged place does not hide what is behind it.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from gateway_agent.errors import WireError
@@ -32,6 +34,16 @@ from gateway_agent.wire import cbor
 MAGIC = b"SCe1"
 _HEAD = struct.Struct(">4sII")
 ENTRY_BYTES_MAX = 1 << 21  # a batch is 64 KiB at most; what it was received from adds some 100 KiB at worst
+
+
+_NAME = re.compile(r"([0-9]{12})(?:_([0-9]+))?\.seg")
+
+
+def in_order(path: Path) -> tuple[Path, int, int, str]:
+    """Sorts segment files as they were begun: by folder, number, and how often that number was begun; others are last."""
+    match = _NAME.fullmatch(path.name)
+    number, again = (int(match[1]), int(match[2] or 0)) if match else (1 << 62, 0)
+    return path.parent, number, again, path.name
 
 
 class SegmentHeader(NamedTuple):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from collector.group import Group, StagedBatch
 from collector.interned import Interned
 from collector.ledger import Branch, ChainKey
-from collector.private import FILE_MODE, make_file, make_folder
+from collector.private import FILE_MODE, make_file, make_folder, refused
 from collector.ranges import Ranges
 from collector.schema import MIGRATIONS, TABLES, VERSION
 from collector.sqlite_frames import FrameTable, Tally
@@ -64,7 +64,7 @@ class Store:
             self._db.execute("PRAGMA cache_size=-65536")
             self._prepare()
         except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}; name a data folder that the collector may write") from error
+            raise refused(path, error) from error
         except sqlite3.OperationalError as error:
             raise Unavailable(f"{path}: {error}") from error
         except sqlite3.DatabaseError as error:

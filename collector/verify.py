@@ -27,7 +27,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.chain_check import ChainChecker, OnFrame, Source
 from collector.findings import Finding, Report
-from collector.segments import MAGIC, Damage, RawEntry, SegmentHeader, SignedEntry, decode_body, scan, scan_entries
+from collector.segments import (
+    MAGIC,
+    Damage,
+    RawEntry,
+    SegmentHeader,
+    SignedEntry,
+    decode_body,
+    in_order,
+    scan,
+    scan_entries,
+)
 from collector.tail_check import TailChecker, refuse_unsigned
 from gateway_agent.errors import ConfigError, WireError
 from gateway_agent.wire.key_change import KeyChange, parse_key_change
@@ -73,7 +83,7 @@ def verify(
     """
     root = path if path.is_dir() else path.parent
     try:
-        found = sorted(path.rglob("*.seg")) if path.is_dir() else [_one_segment(path)]
+        found = sorted(path.rglob("*.seg"), key=in_order) if path.is_dir() else [_one_segment(path)]
         segments = [segment for segment in found if segment.is_file()]
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}; check as somebody who may read it") from error

@@ -503,7 +503,9 @@ def _run(config: dict, master: bytes, memory, is_resumed: bool, why: str, situat
     except KeyboardInterrupt:
         wdt = machine.WDT(timeout=_AT_THE_PROMPT_MS)
         wdt.feed()
-        say("stopped", "press Ctrl-D to start again; the board does so by itself in an hour")
+        from node_io import borrowed
+
+        borrowed.call("node_io.settled", "stopped")
     except Exception as error:
         from node_io import borrowed
 

@@ -334,7 +334,7 @@ def main(found=None) -> None:
         if node is not None:
             node.watchdog.relax()
             node.outbox.close()  # whoever stopped it will reset it
-        say("stopped", "press Ctrl-D to start again; the board does so by itself in an hour")
+        borrowed.call("node_io.settled", "stopped")
     except Exception as error:
         borrowed.call("node_io.crash_report", "end", node, error)
         machine.reset()

@@ -59,6 +59,7 @@ from gateway_agent.operate.identity import Generations, Identity
 from gateway_agent.operate.key_files import KeyFiles
 from gateway_agent.operate.label_end import LABEL_GENERATION, LabelEnds
 from gateway_agent.operate.moved_file import read_moved
+from gateway_agent.operate.older_journal import begin_anew_where_older
 from gateway_agent.operate.status import StatusFile
 from gateway_agent.registry import open_registry
 from gateway_agent.seal.committer import Committer
@@ -102,7 +103,11 @@ class Gateway:
         self.clock = clock = make_clock(config.clock.trust)
         self.started_at_unix_ms, self.started_at_ms = time.time_ns() // 1_000_000, clock.monotonic_ms()
         self.counters = Counter[str]()
-        collector_key = load_public(config.beside(city.collector_key)) if city.delivery == "receipt" else None
+        key_path = config.beside(city.collector_key) if city.collector_key else None
+        # With delivery "broker" a collector is optional; one that is there may ask for what the broker has lost.
+        collector_key = (
+            load_public(key_path) if key_path and (city.delivery == "receipt" or key_path.exists()) else None
+        )
         profiles = load_city_profiles(config.beside(folder) if folder else None)
         self.sleeping_profiles = {profile.id for profile in profiles.values() if profile.power_source == "battery"}
         nodes_endpoint = make_endpoint(config, "nodes_broker", config.nodes_broker, f"sc-{self.id}-nodes", GATHER_MS)
@@ -136,6 +141,7 @@ class Gateway:
         self.registry = open_registry(config)
         limits = JournalLimits(config.journal.bytes_max, config.journal.segment_bytes)
         self.journal = Journal.open(data / "journal", self.id, limits, sign_gap=self.sign_gap)
+        begin_anew_where_older(self.journal, self.identity.signer.key_id, self.identity.changed_keys())
 
     def _make_admission(self, nodes_endpoint: Endpoint, profiles: Mapping[str, Profile]) -> None:
         """1 links, 2 admit."""
@@ -197,7 +203,8 @@ class Gateway:
         listeners = {"command": self.take_city_command, "resend": self.take_resend}
         self.uplink = MqttUplink(city_endpoint, "city_broker", self.id, self.make_state, clock.sleep_ms, listeners)
         self.window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, city.in_flight)
-        self.receipts = Receipts(self.id, collector_key, journal, threads.write, counters)
+        receipt_key = collector_key if city.delivery == "receipt" else None
+        self.receipts = Receipts(self.id, receipt_key, journal, threads.write, counters)
         on_puback = self.receipts.take_puback if city.delivery == "broker" else None
         self.pump = self.receipts.pump = Pump(
             self.window,
@@ -474,6 +481,8 @@ async def _run(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        loop.add_signal_handler(signal.SIGHUP, stop.set)
     gateway = Gateway(config)
     gc.collect()
     gc.freeze()  # what is there now stays: no later search for cycles goes through it
@@ -481,7 +490,7 @@ async def _run(config: Config) -> None:
 
 
 def run(config_path: Path) -> None:
-    """Run a gateway until SIGTERM or SIGINT.
+    """Run a gateway until SIGTERM, SIGINT or SIGHUP.
 
     Raises:
         ConfigError, ProfileError: a person has to change something.

@@ -60,7 +60,8 @@ class CityBrokerSection(BrokerSection, frozen=True, forbid_unknown_fields=True, 
     """The city's broker.
 
     collector_key: PEM public key of the collector; its receipts alone allow a batch to be deleted. delivery:
-    "receipt" (the promise holds to the collector) or "broker" (only to the broker; where there is no collector).
+    "receipt" (the promise holds to the collector) or "broker" (only to the broker; a collector whose key is here may still
+    ask for what the broker has lost).
     in_flight: batches that may wait for the broker's PUBACK at once. drain_bytes_per_s: how fast a backlog may leave;
     alarms do not count.
     """

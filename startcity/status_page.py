@@ -83,7 +83,9 @@ def text_of(line: Line) -> str:
 def _start(status: Status, start: Start) -> str:
     """What starts it. A process that hangs is in the way of another one, so it is started anew."""
     if status.get("is_running"):
-        return say("does not run any more: start it anew with {start}", start=f"`{start.anew}`")
+        return say(
+            "gives no sign: see whether its disk is full; if not, start it anew with {start}", start=f"`{start.anew}`"
+        )
     first, *second = (f"`{one}`" for one in start.either)
     commands = say("{first} or {second}", first=first, second=second[0]) if second else first
     return say("does not run: start it with {start}", start=commands)

@@ -172,7 +172,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
         "epoca {epoch}: ha rinunciato ai numeri {numbers}: {reason}",
     ),
     ("does not run: start it with {start}", "non è in funzione: avviarlo con {start}"),
-    ("does not run any more: start it anew with {start}", "non è più in funzione: riavviarlo con {start}"),
+    (
+        "gives no sign: see whether its disk is full; if not, start it anew with {start}",
+        "non dà segni: vedere se il suo disco è pieno; se non lo è, riavviarlo con {start}",
+    ),
     ("{first} or {second}", "{first} o {second}"),
     ("empty", "vuota"),
     ("files {count}, {size}", "file {count}, {size}"),

@@ -23,7 +23,6 @@ _SENSORS = {
 }
 _LIGHTS = {"": (), "bh1750": (("light", 0, 13000000, 0),), "veml7700": (("light", 0, 14000000, 0),)}
 _DIM_CLX = 1000  # below 10 lx a change of so much is worth a report, whatever its ratio
-_ETIMEDOUT = 110
 _COOLING_MS = 300_000
 _ASKED_MS = 1000
 _AWAKE_S_MAX = 3600  # after an hour a board is as warm as it gets
@@ -31,7 +30,6 @@ _REASONS = {
     5: "wrong checksum",
     16: "the measurement does not end",
     19: "no answer on I2C",
-    110: "the I2C bus is stuck",
 }
 
 
@@ -68,9 +66,12 @@ class _Part:
             reason = reason or self._plausible.reason(values)
         except OSError as error:
             self._is_started = False
-            if error.errno == _ETIMEDOUT:
-                borrowed.call("node_io.i2c_rescue", "rescue", self._board)
-            reason = "%s (%d)" % (_REASONS.get(error.errno, "the bus fails"), error.errno)
+            reason = _REASONS.get(error.errno)
+            if (
+                reason is None
+            ):  # 116 (ETIMEDOUT, which is 110 elsewhere), or a number of the chip's own driver: no sensor's fault
+                reason = borrowed.call("node_io.i2c_rescue", "rescue", self._board) or "the I2C bus is stuck"
+            reason = "%s (%d)" % (reason, error.errno)
         fault(self.name, reason)
         if self._warm_until_ms is not None:
             if clock.now_ms() < self._warm_until_ms:

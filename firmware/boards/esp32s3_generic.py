@@ -7,6 +7,10 @@ board or another; 1.8 V in some modules), 18 (high for a moment at power-on, whi
 input here). Analogue inputs are on ADC 1 (1 to 10), pins that wake on 0 to 21.
 Source: ESP32-S3 Series Datasheet, "Pins" and "Power-Up Glitches on Pins"; ESP-IDF's documentation, "GPIO & RTC GPIO", ESP32-S3.
 
+In deep sleep the chip lets go of these pull-ups (its pins have others then, which MicroPython does not set): a contact
+that wakes a sleeping board (pulse, tamper) needs one of its own, 100 kOhm to 3.3 V. The first ESP32 keeps them while
+ext0 is armed.
+
 The board's own light is a coloured one (WS2812) that a level does not light: role `led` is for one of your own, to ground.
 """
 

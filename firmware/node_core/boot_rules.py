@@ -11,7 +11,9 @@ ended is known at the next one, from the reset's cause, the crash report and whe
 2. A reset that nobody asked for, while open (a panic of the firmware's C code shows as "hard"): it failed.
 3. Power came back, while open: a *short* boot. Somebody plays with the switch, or the supply breaks down when the radio
    starts: a stock ESP32 reports both as a power-on. After a failure it counts as one, too: the crash may be the supply's.
-4. Anything else (deep sleep, a reset from the prompt, power cut after a minute): nothing is counted.
+4. Somebody has stopped the program, or nothing runs because something is missing: it is not open any more. A tool that
+   copies files and resets the board does the former, and such a reset cannot be told from a panic.
+5. Anything else (deep sleep, Ctrl-D at the prompt, power cut after a minute): nothing is counted.
 
 FAILED_MAX failed boots in a row: safe mode. WEAK_AFTER short ones: the radio sends with less power, which a weak supply
 may bear, and everything else runs; SHORT_MAX: safe mode, too. So a switch that is played with seven times changes nothing,
@@ -81,6 +83,11 @@ def settled(word: int, is_good: bool) -> int:
         return 0
     short = word >> 8 & 0xFF
     return _pack(word & 0xFF, short if short >= SHORT_MAX else 0, word >> 16 & 0xF, 0)
+
+
+def stopped(word: int) -> int:
+    """The number where no program runs any more, or none can: whatever ends this boot, it was not the firmware."""
+    return word & ~_OPEN
 
 
 def retry(word: int) -> int:

@@ -60,6 +60,8 @@ async def join(config: dict, duty, log) -> bool:
     """Be connected to a network; `duty` remembers which. True when one has given us an address."""
     wlan = network.WLAN(network.STA_IF)
     wlan.active(True)
+    if wlan.isconnected():
+        return True  # since an earlier turn of this wake
     if duty.is_weak:
         wlan.config(txpower=_WEAK_DBM)
     networks = config["wifi"]
@@ -70,6 +72,8 @@ async def join(config: dict, duty, log) -> bool:
         log("%s: not where it was" % entry["ssid"])
         wlan.active(False)
         duty.network = 255
+        if entry.get("address"):
+            _forget_address(wlan)
     from node_io import wifi_join
     from node_io.wifi import Wifi
 
@@ -103,8 +107,17 @@ async def _join_known(wlan, entry: dict, access_point: bytes) -> bool:
         return False
     for _ in range(_JOIN_MS // _POLL_MS):
         await asyncio.sleep_ms(_POLL_MS)
+        status = wlan.status()  # first: it may be connected a moment later
         if wlan.isconnected():
             return True
-        if wlan.status() not in (network.STAT_CONNECTING, network.STAT_IDLE):
+        if status not in (network.STAT_CONNECTING, network.STAT_IDLE):
             return False
     return False
+
+
+def _forget_address(wlan) -> None:
+    """It was for that network: in another one an address is asked for."""
+    try:
+        wlan.ifconfig("dhcp")
+    except (OSError, RuntimeError):
+        pass  # none was set

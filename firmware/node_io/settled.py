@@ -58,6 +58,12 @@ def end_safe_mode(node) -> None:
     node.restart("safe mode is over: the whole node is tried again")
 
 
+def stopped() -> None:
+    """Somebody has stopped the program, and sits at the prompt."""
+    nvs.put("boots", boot_rules.stopped(nvs.get("boots")))
+    print("stopped press Ctrl-D to start again; the board does so by itself in an hour")
+
+
 def forget_failures() -> None:
     """Somebody has asked for the next start: nothing that was before counts."""
     nvs.put("boots", 0)

@@ -51,6 +51,7 @@ def prepare():
     if config is not None and owner and config.get("node", owner) != owner:
         problems.append("config.json is of node %s, and the key is of %s: copy that one's" % (config["node"], owner))
     if config is None or problems:
+        nvs.put("boots", boot_rules.stopped(word))  # whoever puts it right resets the board, more than once perhaps
         problems.append("nothing runs until this is put right; then press the reset button")
         for text in problems:
             print("setup " + text)

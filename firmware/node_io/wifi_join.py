@@ -4,6 +4,10 @@
 
 A network without a password is joined only if `open_networks` names it, and a network that we know with a password
 is not joined while it appears without one: whoever sets up an open copy of it gets nothing.
+
+During a scan no handler of MicroPython's runs for two or three seconds, and pulses of a meter get lost. So while the
+networks stay away most tries do without, where the chip itself refuses an open copy: it does where the password has
+WPA's length (ESP-IDF's documentation, `wifi_sta_config_t`, threshold.authmode).
 """
 
 import asyncio
@@ -11,9 +15,14 @@ import asyncio
 import network
 
 _JOIN_MS = 20_000
+_UNSEEN_MS = 6000  # for a network that the scan did not see, where the port does not tell that it is not there
+_UNKNOWN_MS = 12_000  # the same without a scan, or where it saw nothing at all
 _POLL_MS = 200
 _FAILURES_BEFORE_RESTART = 8
+_SCAN_EACH = 8  # failures
+_WPA_CHARS = 8
 _OPEN = 0
+_HANDSHAKE_4_WAY = 15  # IEEE 802.11's own reason, which the port passes on without a name of its own
 
 
 async def join(wifi, found: list = None) -> bool:
@@ -31,16 +40,20 @@ async def _join(wifi, found: list) -> bool:
     if not wifi.passwords:
         wifi.log("no network is configured")
         return False
+    scans = not wifi.failures % _SCAN_EACH or min([len(word) for word in wifi.passwords.values()]) < _WPA_CHARS
+    seen: list = []
     try:
         wifi.wlan.disconnect()  # the port refuses to scan while it still tries
         wifi.wlan.config(reconnects=0)
-        seen = wifi.wlan.scan()
+        if scans:
+            seen = wifi.wlan.scan()
     except (OSError, ValueError) as error:
         wifi.log("scan failed: %s" % error)
-        seen = []
     found.extend(seen)
+    in_reach = [entry[0] for entry in seen]
+    unseen_ms = _UNSEEN_MS if seen else _UNKNOWN_MS
     for name in _candidates(wifi, seen):
-        if await _join_one(wifi, name, wifi.passwords[name]):
+        if await _join_one(wifi, name, wifi.passwords[name], _JOIN_MS if name.encode() in in_reach else unseen_ms):
             wifi.failures = 0
             return True
     await _count_failure(wifi)
@@ -83,8 +96,12 @@ def _candidates(wifi, seen: list) -> list:
     return names
 
 
-async def _join_one(wifi, name: str, password: str) -> bool:
+async def _join_one(wifi, name: str, password: str, stale_ms: int) -> bool:
+    """The port shows why an earlier attempt failed until there is an address, even while this one is under way
+    (MicroPython, ports/esp32/network_wlan.c). So what was said before ends this one only after `stale_ms`.
+    """
     wifi.log("joining %s" % name)
+    stale = wifi.wlan.status()
     try:
         if password:
             wifi.wlan.connect(name, password)
@@ -93,14 +110,18 @@ async def _join_one(wifi, name: str, password: str) -> bool:
     except OSError as error:
         wifi.log("%s: %s" % (name, error))
         return False
-    for _ in range(_JOIN_MS // _POLL_MS):
+    for i in range(1, _JOIN_MS // _POLL_MS + 1):
         await asyncio.sleep_ms(_POLL_MS)
+        status = wifi.wlan.status()  # first: it may be connected a moment later
         if wifi.wlan.isconnected():
             wifi.log("joined %s, address %s, %s dBm" % (name, wifi.wlan.ifconfig()[0], wifi.rssi_dbm()))
             return True
-        if wifi.wlan.status() not in (network.STAT_CONNECTING, network.STAT_IDLE):
+        if status == stale and i * _POLL_MS < stale_ms:
+            continue
+        stale = None
+        if status not in (network.STAT_CONNECTING, network.STAT_IDLE):
             break
-    wifi.log("%s: %s" % (name, _reasons().get(wifi.wlan.status(), "status %s" % wifi.wlan.status())))
+    wifi.log("%s: %s" % (name, _reasons().get(status, "status %s" % status)))
     try:
         wifi.wlan.disconnect()
     except OSError:
@@ -115,6 +136,10 @@ def _reasons() -> dict:
         ("STAT_HANDSHAKE_TIMEOUT", "no handshake: wrong password?"),
         ("STAT_ASSOC_FAIL", "refused by the access point"),
         ("STAT_BEACON_TIMEOUT", "signal lost"),
+        ("STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY", "network not found with a security that we know"),
+        ("STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD", "network not found with a password"),
         ("STAT_CONNECTING", "no address in time"),
     )
-    return {getattr(network, name): text for name, text in names if hasattr(network, name)}
+    reasons = {getattr(network, name): text for name, text in names if hasattr(network, name)}
+    reasons[_HANDSHAKE_4_WAY] = reasons.get(network.STAT_HANDSHAKE_TIMEOUT, "")
+    return reasons

@@ -145,6 +145,10 @@ class Journal:
             ) from None
 
     def _recover(self, scan_all: bool) -> None:
+        # Before anything is mended: a lane that cannot be read must not cost the others anything.
+        for recovery in self._recoveries.values():
+            recovery.check_belongs()
+        self._snapshot.check_version()
         losses: list[Loss] = []
         self._quarantine.open()
         self._load_receipts(losses)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import cbor2
 
-from gateway_agent.journal.segment import body_at, decode_received, encode_received, frame
+from gateway_agent.journal.segment import NewerVersionError, body_at, decode_received, encode_received, frame
 from gateway_agent.model import Kid, Lane, Received
 from gateway_agent.wire import cbor
 
@@ -115,7 +115,11 @@ def encode_snapshot(received: Iterable[Received], covered: dict[Lane, int]) -> b
 
 
 def decode_snapshot(data: bytes) -> Snapshot | None:
-    """Read `received.snap`; None if it is damaged."""
+    """Read `received.snap`; None if it is damaged.
+
+    Raises:
+        NewerVersionError: of a later format.
+    """
     body = body_at(data, 0, SNAPSHOT_BYTES_MAX)
     if body is None:
         return None
@@ -123,6 +127,8 @@ def decode_snapshot(data: bytes) -> Snapshot | None:
         match cbor2.loads(body):
             case [1, list(nodes), [int(), int(), int()] as covered]:
                 return Snapshot(tuple(decode_received(item) for item in nodes), dict(zip(Lane, covered, strict=True)))
+            case [int(version), list(), *_] if version > SNAPSHOT_VERSION:
+                raise NewerVersionError(f"snapshot format {version}")
     except (cbor2.CBORError, ValueError):
         return None
     return None

@@ -100,6 +100,22 @@ class LaneRecovery:
 
     # ---------------------------------------------------------------------------------------------- the whole lane
 
+    def check_belongs(self) -> None:
+        """Whether the lane is this gateway's, and of a format that this program reads; changes nothing.
+
+        Raises:
+            OSError: the disk refuses.
+            ConfigError: it is another gateway's, or a newer program's.
+        """
+        try:
+            serials = self._serials()
+        except FileNotFoundError:
+            return
+        for serial in serials:
+            path = self._log.path(serial)
+            if self._scan_bytes(self._read(path, _HEADER_BYTES_MAX), serial).header is None:
+                self._scan_bytes(self._read(path), serial)
+
     def run(self, covered: int, receipted: Callable[[bytes], int], draw_instance: Callable[[], bytes]) -> None:
         """Recover the lane: afterwards `log` has its segments and its head, and everything kept is synced.
 
@@ -115,7 +131,10 @@ class LaneRecovery:
         log = self._log
         self._files.make_directory(log.directory)
         self._files.sync_directory(log.directory.parent)
-        serials = self._list_serials()
+        serials = self._serials()
+        for name in self._files.list_directory(log.directory):
+            if name.endswith(".new"):  # a replacement that was not finished; what it was to replace is there
+                remove_file(self._files, log.directory / name)
         log.next_serial = max(serials, default=0) + 1
 
         known: list[Known] = []
@@ -147,15 +166,9 @@ class LaneRecovery:
             log.head = LaneHead(log.lane, segments[-1].instance, segments[-1].last, self._end_link)
         self._files.sync_directory(log.directory)
 
-    def _list_serials(self) -> list[int]:
-        serials = []
-        for name in self._files.list_directory(self._log.directory):
-            match = _SEGMENT_NAME.fullmatch(name)
-            if match:
-                serials.append(int(match[1]))
-            elif name.endswith(".new"):  # a replacement that was not finished; what it was to replace is there
-                remove_file(self._files, self._log.directory / name)
-        return sorted(serials)
+    def _serials(self) -> list[int]:
+        names = self._files.list_directory(self._log.directory)
+        return sorted(int(match[1]) for name in names if (match := _SEGMENT_NAME.fullmatch(name)))
 
     def _identify(self, serial: int) -> Known | None:
         """Where a file belongs; None if nothing in it tells."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from gateway_agent.errors import ConfigError
 from gateway_agent.journal.accounts import JournalCounters
 from gateway_agent.journal.files import Files, remove_file, replace_file
 from gateway_agent.journal.lane_log import LaneLog
 from gateway_agent.journal.quarantine import Quarantine
 from gateway_agent.journal.received import ReceivedNumbers, decode_snapshot, encode_snapshot
 from gateway_agent.journal.salvage import Loss, Reason
+from gateway_agent.journal.segment import NewerVersionError
 from gateway_agent.model import Lane, Received
 
 
@@ -36,6 +38,15 @@ class SnapshotFile:
         """Numbers that are synced."""
         for item in items:
             self.received.add(item)
+
+    def check_version(self) -> None:
+        """Whether this program can read the copy; changes nothing. Raises: ConfigError: it is of a newer one; OSError."""
+        try:
+            decode_snapshot(self._files.read(self._path))
+        except FileNotFoundError:
+            pass
+        except NewerVersionError as error:
+            raise ConfigError(f"{self._path} was written by a newer program ({error}): install that one") from error
 
     def load(self, quarantine: Quarantine, losses: list[Loss]) -> None:
         """Read the copy; a damaged one goes to quarantine and covers nothing. Raises: OSError."""

@@ -13,12 +13,14 @@ import asyncio
 import socket
 import ssl
 from asyncio.trsock import TransportSocket
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway_agent.errors import Unavailable
 from gateway_agent.mqtt.packets import (
     DISCONNECT_PACKET,
+    PACKET_TOO_LARGE,
     PINGREQ_PACKET,
     REASONS,
     UNSUPPORTED_VERSION,
@@ -53,6 +55,10 @@ class Refused(Unavailable):
         self.reason = reason
 
 
+class Dropped(Unavailable):
+    """The broker ended the connection, and not the line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a broker is and who we are there. Its repr shows no password."""
@@ -79,6 +85,9 @@ class MqttConnection(asyncio.BufferedProtocol):
     *Acknowledging.* A broker that does not set TCP_NODELAY (mosquitto by default) holds a small message back until what it sent
     before is acknowledged, and a kernel acknowledges after 40 ms where the program has nothing to send. So each read is
     acknowledged at once: what came meanwhile then arrives together.
+
+    *The broker's limits.* No more messages wait for a PUBACK than its receive maximum allows; what is published above that
+    leaves in its turn. What is longer than its packet size allows never leaves: the broker would end the connection.
     """
 
     def __init__(self, version: int, endpoint: Endpoint, on_messages: Callable[[Messages], None]) -> None:
@@ -96,9 +105,12 @@ class MqttConnection(asyncio.BufferedProtocol):
         self._connected: asyncio.Future[Connack] = loop.create_future()
         self._closed: asyncio.Future[Unavailable] = loop.create_future()
         self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._held_back: deque[bytes] = deque()  # published, in `_waiting`, and above the broker's receive maximum
+        self._held_back_bytes = 0
         self._subscribing: dict[int, asyncio.Future[tuple[int, ...]]] = {}
         self._last_id = 0
         self._ending = ""
+        self._is_dropped = False
         self._read_at_s = self._written_at_s = loop.time()
         self._ping_timer: asyncio.TimerHandle | None = None
         self._gather_s = endpoint.gather_ms / 1000
@@ -143,6 +155,7 @@ class MqttConnection(asyncio.BufferedProtocol):
             waiting = self._waiting.pop(packet_id, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(reason)
+        self._write_held_back()
         for packet_id, granted in received.subacks:
             subscribing = self._subscribing.pop(packet_id, None)
             if subscribing is not None and not subscribing.done():
@@ -153,6 +166,7 @@ class MqttConnection(asyncio.BufferedProtocol):
             if not self._connected.done():
                 self._connected.set_result(received.connack)
         if received.disconnect is not None:
+            self._is_dropped = True
             self._abort(f"the broker ended the connection: {REASONS.get(received.disconnect, received.disconnect)}")
 
     def eof_received(self) -> bool:
@@ -165,10 +179,14 @@ class MqttConnection(asyncio.BufferedProtocol):
         for timer in (self._ping_timer, self._gather_timer):
             if timer is not None:
                 timer.cancel()
-        error = Unavailable(self._ending or (str(exc) if exc else "the broker closed the connection"))
+        is_dropped = self._is_dropped or not (self._ending or exc)
+        kind = Dropped if is_dropped else Unavailable
+        error = kind(self._ending or (str(exc) if exc else "the broker closed the connection"))
         waiting: list[asyncio.Future[Connack] | asyncio.Future[int] | asyncio.Future[tuple[int, ...]]]
         waiting = [self._connected, *self._waiting.values(), *self._subscribing.values()]
         self._waiting, self._subscribing = {}, {}
+        self._held_back.clear()
+        self._held_back_bytes = 0
         for future in waiting:
             if not future.done():
                 future.set_exception(error)
@@ -189,25 +207,43 @@ class MqttConnection(asyncio.BufferedProtocol):
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes that wait because the socket does not take them."""
+        """Bytes that wait because the socket, or the broker's receive maximum, does not take them."""
         waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
-        return waiting + len(self._gathered_out)
+        return waiting + len(self._gathered_out) + self._held_back_bytes
 
     @property
     def unacknowledged_count(self) -> int:
         return len(self._waiting)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[int]:
-        """QoS 1. The future gives the broker's reason code (below 0x80: it has the message), or raises `Unavailable`."""
+        """QoS 1. The future gives the broker's reason code (below 0x80: it has the message), or raises `Unavailable`.
+
+        What the broker has said to be too long for it is not sent: its reason code for that is given at once.
+        """
         future: asyncio.Future[int] = self._loop.create_future()
         if not self.is_open:
             future.set_exception(Unavailable("not connected"))
             future.exception()
             return future
         packet_id = self._next_id()
+        packet = encode_publish(self.version, topic, payload, packet_id, retain=retain)
+        if self.connack is not None and len(packet) > self.connack.packet_size_maximum:
+            future.set_result(PACKET_TOO_LARGE)
+            return future
         self._waiting[packet_id] = future
-        self._write(encode_publish(self.version, topic, payload, packet_id, retain=retain))
+        self._held_back.append(packet)
+        self._held_back_bytes += len(packet)
+        self._write_held_back()
         return future
+
+    def _write_held_back(self) -> None:
+        if not self._held_back:
+            return
+        places = max(1, self.connack.receive_maximum) if self.connack is not None else 1
+        while self._held_back and len(self._waiting) - len(self._held_back) < places:
+            packet = self._held_back.popleft()
+            self._held_back_bytes -= len(packet)
+            self._write(packet)
 
     def publish_unacknowledged(self, topic: str, payload: bytes) -> None:
         """QoS 0: sent once, or lost. What one turn of the loop publishes goes out in one write."""
@@ -262,10 +298,11 @@ class MqttConnection(asyncio.BufferedProtocol):
         return await asyncio.shield(self._closed)
 
     async def close(self, *, say_goodbye: bool = True) -> None:
-        """End the connection. After a goodbye the broker discards the will; without one it publishes it."""
+        """End the connection. After a goodbye the broker discards the will; without one, or where something could not leave, it
+        publishes it."""
         if self._transport is None or self._closed.done():
             return
-        if say_goodbye and self.is_open:
+        if say_goodbye and self.is_open and not self._held_back:
             self._write_gathered()
             self._write(DISCONNECT_PACKET)
             self._ending = ENDED_BY_US
@@ -327,12 +364,12 @@ async def open_connection(
     except Refused as refused:
         if refused.reason != UNSUPPORTED_VERSION:
             raise
-    except _NoConnack:
+    except NoConnack:
         pass  # some brokers of 3.1.1 just close, others (amqtt) say nothing at all
     return await _open(4, endpoint, on_messages, will)
 
 
-class _NoConnack(Unavailable):
+class NoConnack(Unavailable):
     """There is somebody, who does not answer our CONNECT."""
 
 
@@ -366,14 +403,14 @@ async def _open(
     except TimeoutError as error:
         if connection is not None:
             await connection.close(say_goodbye=False)
-            raise _NoConnack(f"no answer within {_CONNACK_TIMEOUT_S[version]:.0f} s") from error
+            raise NoConnack(f"no answer within {_CONNACK_TIMEOUT_S[version]:.0f} s") from error
         raise Unavailable(f"no answer within {_CONNECT_TIMEOUT_S:.0f} s") from error
     except ssl.SSLCertVerificationError as error:
         raise Unavailable(f"the broker's certificate is not accepted: {error.verify_message}") from error
     except (OSError, ssl.SSLError) as error:
         raise Unavailable(error.strerror or str(error) or type(error).__name__) from error
     except Unavailable as error:
-        raise _NoConnack(str(error)) from error
+        raise NoConnack(str(error)) from error
     except asyncio.CancelledError:
         if connection is not None:
             await connection.close(say_goodbye=False)

@@ -52,13 +52,19 @@ REASONS = {
     0x8D: "keep alive time-out",
     0x8E: "another client took over this client id",
     0x90: "topic name invalid",
+    0x93: "receive maximum exceeded",
     0x95: "packet too large",
     0x97: "quota exceeded",
+    0x9A: "retain not supported",
+    0x9B: "QoS not supported",
+    0x9C: "use another server",
+    0x9D: "server moved",
     0x9F: "connection rate exceeded",
 }
 # MQTT 3.1.1 has codes of its own in CONNACK; they are turned into those of version 5.
 _REASON_OF_V4 = {1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
 UNSUPPORTED_VERSION = 0x84
+PACKET_TOO_LARGE = 0x95
 
 
 class MqttFormatError(Exception):

@@ -62,6 +62,7 @@ class Housekeeping:
     async def run(self) -> None:
         """Registry and commands each second, the status each few seconds, the retained state each half minute."""
         status_at_ms = state_at_ms = 0
+        said = ""
         told: tuple[LaneHead, ...] = ()
         while True:
             now_ms = self._clock.monotonic_ms()
@@ -73,9 +74,12 @@ class Housekeeping:
                 if now_ms >= status_at_ms:
                     status_at_ms = now_ms + WRITTEN_EACH_MS
                     await self._threads.read(self.write_status)
+                    said = ""
             except (ConfigError, Unavailable) as error:
                 self._counters["housekeeping_failures"] += 1
-                log.warning("%s", error)
+                if str(error) != said:  # a disk may be full for days, and the log is on it
+                    said = str(error)
+                    log.warning("%s", error)
             heads = self._heads()
             if now_ms >= state_at_ms and heads != told and self._publish_state():
                 state_at_ms, told = now_ms + STATE_EACH_MS, heads

@@ -68,6 +68,10 @@ class Identity:
         """How often the key was changed, as far as the last 64 changes."""
         return len(self._changes)
 
+    def changed_keys(self) -> set[bytes]:
+        """The ids of the keys before the present one whose changes are here."""
+        return {parse_key_change(change)[1].old_key_id for change in self._changes}
+
     async def rotate(
         self,
         write: Worker,

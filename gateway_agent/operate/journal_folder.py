@@ -60,6 +60,10 @@ class JournalFolder:
                 data = (directory / "received.snap").read_bytes()
                 self.snapshot, self.snapshot_bytes = decode_snapshot(data), len(data)
             self.quarantine = [(path.name, path.stat().st_size) for path in sorted(directory.glob("quarantine/*"))]
+        except NewerVersionError as error:
+            raise ConfigError(
+                f"{directory / 'received.snap'} was written by a newer program ({error}): install that one"
+            ) from error
         except OSError as error:
             raise _unreadable(error) from error
         self.unreadable: dict[Lane, list[tuple[str, int]]] = {}  # files without one good entry: name, bytes

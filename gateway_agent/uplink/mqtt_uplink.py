@@ -7,6 +7,7 @@ Nothing that a batch means depends on a property or a session: those are not sig
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +16,7 @@ from gateway_agent.backoff import Backoff
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import GatewayId, Lane
 from gateway_agent.mqtt.mqtt_client import Endpoint, Messages, MqttConnection, Refused, open_connection
-from gateway_agent.mqtt.packets import REASONS, Will
+from gateway_agent.mqtt.packets import PACKET_TOO_LARGE, REASONS, Will
 from gateway_agent.mqtt.staying_connected import LinkState, stay_connected
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class MqttUplink:
         self._state_topic = f"sc/{gateway_id}/state"
         self._listeners = {f"sc/{gateway_id}/{word}".encode(): take for word, take in (listeners or {}).items()}
         self.state = LinkState(section, f"{endpoint.host}:{endpoint.port}")
+        self._state_refusal = ""
 
     async def run(self, on_connected: Callable[[], None], on_receipt: Callable[[bytes], None]) -> None:
         """Keep a connection until cancelled; then it ends in order, so that the broker drops the will."""
@@ -103,11 +105,7 @@ class MqttUplink:
         """
         if self._connection is None:
             raise Unavailable("not connected")
-        reason = await self._connection.publish(self._topics[lane], batch)
-        if reason >= 0x80:
-            raise Unavailable(
-                f"the city's broker refused a batch: {REASONS.get(reason, reason)}; check its access list"
-            )
+        _check_taken(f"a batch of {len(batch)} bytes", await self._connection.publish(self._topics[lane], batch))
 
     def publish_word(self, word: str, data: bytes, *, retain: bool = False) -> Awaitable[None]:
         """On a further topic of the gateway, before whatever is published after this call. Done when the broker has it.
@@ -120,11 +118,31 @@ class MqttUplink:
         return self._word_done(word, self._connection.publish(f"sc/{self._gateway_id}/{word}", data, retain=retain))
 
     async def _word_done(self, word: str, sent: Awaitable[int]) -> None:
-        reason = await sent
-        if reason >= 0x80:
-            raise Unavailable(f"the city's broker refused {word}: {REASONS.get(reason, reason)}; check its access list")
+        _check_taken(word, await sent)
 
     def publish_state(self, state: bytes) -> None:
-        """Retained; dropped while not connected."""
+        """Retained; dropped while not connected. A broker that refuses it is told in the log."""
         if self._connection is not None and self._connection.is_open:
-            self._connection.publish(self._state_topic, state, retain=True).add_done_callback(lambda f: f.exception())
+            sent = self._connection.publish(self._state_topic, state, retain=True)
+            sent.add_done_callback(self._note_state_sent)
+
+    def _note_state_sent(self, sent: asyncio.Future[int]) -> None:
+        if sent.cancelled() or sent.exception() is not None:
+            return
+        try:
+            _check_taken("the gateway's state", sent.result())
+            self._state_refusal = ""
+        except Unavailable as error:
+            if str(error) != self._state_refusal:
+                self._state_refusal = str(error)
+                log.warning("%s", error)
+
+
+def _check_taken(what: str, reason: int) -> None:
+    if reason >= 0x80:
+        advice = (
+            "raise its largest packet (mosquitto: max_packet_size)"
+            if reason == PACKET_TOO_LARGE
+            else "check its access list"
+        )
+        raise Unavailable(f"the city's broker does not take {what}: {REASONS.get(reason, reason)}; {advice}")

@@ -214,6 +214,7 @@ class Pump:
         if self._pace is not None and lane is not Lane.ALARM:
             self._pace.spend(len(batch), self._monotonic_ms())
         if self._on_broker_has is not None:
+            self._batches.pop((lane, position), None)  # sent again: it goes to the end
             self._batches[lane, position] = batch
         task = asyncio.ensure_future(self._follow(lane, position, batch, self._connection))
         self._sends.add(task)
@@ -235,6 +236,8 @@ class Pump:
             data = self._batches.get((lane, confirmed))
             if data is not None:
                 self._on_broker_has(lane, confirmed, data)
-            for key in [key for key in self._batches if key[0] is lane and key[1].number <= confirmed.number]:
-                del self._batches[key]
+                for key in [key for key in self._batches if key[0] is lane]:  # in the order of sending
+                    del self._batches[key]
+                    if key[1] == confirmed:
+                        break
         self._wake.set()

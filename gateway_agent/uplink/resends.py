@@ -73,7 +73,7 @@ class Resends:
         publish: Callable[[Lane, bytes], Awaitable[None]],
         counters: Counter[str],
     ) -> None:
-        """`collector_key` None: nobody may ask (delivery "broker")."""
+        """`collector_key` None: nobody may ask (delivery "broker" without a collector)."""
         self._gateway_id = gateway_id
         self._collector_key = collector_key
         self._store = store
@@ -130,8 +130,8 @@ class Resends:
                 return
             self._counters["resends_taken"] += 1
             log.warning(
-                "the collector holds the %s lane up to batch %d only: it was restored from an older copy. From batch %d on"
-                " it is sent again%s",
+                "the collector holds the %s lane up to batch %d only: it was restored from an older copy, or never got the"
+                " rest. From batch %d on it is sent again%s",
                 lane.word,
                 number,
                 found.first,

@@ -26,7 +26,7 @@ SLEEP = 2
 DEEPSLEEP = 4
 
 _ENODEV = 19
-_ETIMEDOUT = 110
+_ETIMEDOUT = 116  # as newlib, the ESP32's C library, has it; 110 elsewhere
 _MAC = b"\x24\x0a\xc4\x00\x00\x01"
 _frequency_hz = 160_000_000
 
@@ -114,7 +114,7 @@ def mem_backup(region=0):
 _pin_numbers = [number for number in range(40) if number not in (20, 24, 28, 29, 30, 31)]
 _input_only = range(34, 40)
 _adc_pins = range(32, 40)  # of ADC 1: ADC 2 does not work beside Wi-Fi
-_uarts, _spis = 3, (1, 2)
+_uarts, _spis, _timers = 3, (1, 2), 4
 _pins = {}
 
 
@@ -122,13 +122,13 @@ def become(chip):
     """For the simulation: be another chip than the first ESP32. Pins of the flash and of the console count as not there.
 
     Source: ESP-IDF's documentation, "GPIO & RTC GPIO"; MicroPython's ports/esp32 for UART and SPI."""
-    global _pin_numbers, _input_only, _adc_pins, _uarts, _spis
+    global _pin_numbers, _input_only, _adc_pins, _uarts, _spis, _timers
     if chip == "esp32s3":
         _pin_numbers = [number for number in range(49) if not 22 <= number <= 37 and number not in (43, 44)]
         _input_only, _adc_pins = (), range(1, 11)
     elif chip == "esp32c3":
         _pin_numbers = list(range(11)) + [18, 19]
-        _input_only, _adc_pins, _uarts, _spis = (), range(5), 2, (1,)
+        _input_only, _adc_pins, _uarts, _spis, _timers = (), range(5), 2, (1,), 2
 
 
 class _IRQ:
@@ -179,11 +179,11 @@ class Pin(_host.PinBase):
             _pins[number] = pin
         return pin
 
-    def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None, hold=None, alt=-1):
+    def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
         if mode != -1 or pull != -1 or value is not None:
             self.init(mode, pull, value=value, drive=drive, hold=hold)
 
-    def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None, alt=-1):
+    def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
         if mode is not None and mode != -1:
             if mode in (Pin.OUT, Pin.OPEN_DRAIN) and self.number in _input_only:
                 raise ValueError("pin can only be input")
@@ -335,7 +335,7 @@ class SoftI2C(_Bus):
 
 
 class I2C(_Bus):
-    def __init__(self, id=0, *, scl=None, sda=None, freq=400_000, timeout=50_000):
+    def __init__(self, id, *, scl=None, sda=None, freq=400_000, timeout=50_000):
         if id not in (0, 1):
             raise ValueError("I2C({}) doesn't exist".format(id))
         defaults = ((18, 19), (25, 26))[id]
@@ -527,6 +527,8 @@ class Timer:
     running = []
 
     def __init__(self, id, **settings):
+        if id not in range(_timers):
+            raise ValueError("invalid Timer number")
         self._event = None
         if settings:
             self.init(**settings)
@@ -591,7 +593,7 @@ def _bite(when_us):
 
 
 class RTC:
-    def __init__(self, id=0):
+    def __init__(self):
         if _power.rtc_set_us is not None:
             _clock.rtc_offset_us = _power.rtc_set_us
 

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`network` as the ESP32 port has it: one station interface whose air is the world's.
 
-What surprises on the real port is kept: `connect` returns at once; by default the port tries again for ever, and `status()` then
-says CONNECTING even where the password is wrong; `config(reconnects=n)` ends that, and `status()` shows the reason.
+What surprises on the real port is kept (ports/esp32/network_wlan.c, 1.22 and newer): `connect` returns at once; by
+default the port tries again for ever; `config(reconnects=n)` ends that, and the tries are counted from `connect` on, a
+lost connection among them. Why the last try failed stays until an address is got: after "no such network" or "wrong
+password" `status()` goes on saying so while the next `connect` is under way. While a try is under way settings are
+refused, and a scan finds nothing.
 """
 
 import machine as _machine
@@ -20,7 +23,11 @@ STAT_BEACON_TIMEOUT = 200
 STAT_NO_AP_FOUND = 201
 STAT_WRONG_PASSWORD = 202
 STAT_ASSOC_FAIL = 203
+STAT_CONNECT_FAIL = 203
 STAT_HANDSHAKE_TIMEOUT = 204
+STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
+STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 211
+STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD = 212
 AUTH_OPEN = 0
 AUTH_WEP = 1
 AUTH_WPA_PSK = 2
@@ -36,6 +43,9 @@ _TRY_MS = 2400  # one attempt that fails: a scan of all channels
 # (glenn20/upy-esp32-experiments).
 _DHCP_MS = 850
 _SCAN_MS = 2200
+_WPA_CHARS = 8
+_ASSOC_LEAVE = 8  # why a connection ended that `disconnect` has ended
+_STICKY = (201, 202, 210, 211, 212)  # reasons that `status` shows even while the next try is under way
 
 _hostname = "mpy-esp32"
 _country = "XX"
@@ -95,10 +105,14 @@ class _Station:
     def _air_changed(self):
         if self.is_connected and self._offer() is None:
             self.is_connected = False
-            self.reason = STAT_BEACON_TIMEOUT
-            if self.is_wanted:
-                self.attempts = 0
-                self.attempt()
+            self.failed(STAT_BEACON_TIMEOUT)
+
+    def failed(self, reason):
+        """A try, or the connection, has ended: the port tries again where it may."""
+        self.reason = reason
+        self.attempts += 1
+        if self.is_wanted and (not self.reconnects or self.attempts < self.reconnects):
+            self.attempt()
 
     def attempt(self):
         self.forget_event()
@@ -119,21 +133,23 @@ class _Station:
         self.event = None
         offer = self._offer()
         if offer is None:
-            self.reason = STAT_NO_AP_FOUND
-        elif offer.get("password") is not None and offer["password"] != self.password:
-            self.reason = STAT_WRONG_PASSWORD
+            self.failed(STAT_NO_AP_FOUND)
+        elif offer.get("password") == "" and len(self.password) >= _WPA_CHARS:
+            # The chip's own rule. With a shorter password it joins an open network.
+            self.failed(STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD)
+        elif offer.get("password") and offer["password"] != self.password:
+            self.failed(STAT_WRONG_PASSWORD)
         else:
             self.is_connected = True
             self.reason = 0
-            self.attempts = 0
-            return
-        self.attempts += 1
-        if not self.reconnects or self.attempts < self.reconnects:
-            self.attempt()
 
     def status(self):
         if self.is_connected:
             return STAT_GOT_IP
+        if self.reason in _STICKY:
+            return self.reason
+        if self.reason == _ASSOC_LEAVE:
+            return STAT_IDLE
         if self.is_wanted and (not self.reconnects or self.attempts < self.reconnects):
             return STAT_CONNECTING
         return self.reason or STAT_IDLE
@@ -193,7 +209,9 @@ class WLAN:
 
     def _leave(self):
         _state.is_wanted = False
-        _state.is_connected = False
+        if _state.is_connected:
+            _state.is_connected = False
+            _state.reason = _ASSOC_LEAVE
         _state.forget_event()
 
     def connect(self, ssid=None, key=None, *, bssid=None):
@@ -202,7 +220,7 @@ class WLAN:
         if not _state.is_active:
             raise OSError("Wifi Not Started")
         if _state.event is not None:
-            raise OSError("Wifi Internal State Error")  # ESP_ERR_WIFI_CONN: still connecting
+            raise OSError("Wifi Internal Error")  # ESP_ERR_WIFI_CONN: still connecting
         if ssid is not None:
             _state.ssid = ssid.decode() if isinstance(ssid, bytes) else ssid
             _state.password = (key.decode() if isinstance(key, bytes) else key) or ""
@@ -237,7 +255,9 @@ class WLAN:
         self._require_station()
         if not _state.is_active:
             raise OSError("STA must be active")
-        _clock.wait(_clock.look(0) + _SCAN_MS * 1000)
+        if _state.event is not None:
+            return []  # the chip refuses while it connects, and the port says nothing of that
+        _clock.block(_SCAN_MS * 1000)
         found = []
         for index, offer in enumerate(_networks()):
             bssid = bytes((0x02, 0x5C, 0, 0, 0, index))
@@ -252,13 +272,19 @@ class WLAN:
         if settings:
             for name, value in settings.items():
                 if name == "reconnects":
+                    self._require_station()
                     _state.reconnects = 0 if value == -1 else value + 1
                 elif name in ("hostname", "dhcp_hostname"):
                     hostname(value)
                 elif name in self._settings:
+                    if name == "txpower" and not _state.is_active:
+                        raise OSError("Wifi Not Started")
                     self._settings[name] = value
                 else:
                     raise ValueError("unknown config param")
+            if self._is_station and _state.event is not None:
+                # The port sets the whole configuration anew, whatever was asked for.
+                raise OSError("Wifi Internal State Error")
             return None
         if len(names) != 1:
             raise TypeError("can query only one param")
@@ -281,6 +307,10 @@ class WLAN:
 
     def ifconfig(self, settings=None):
         if settings is not None:
+            if settings == "dhcp" and _state.address is None:
+                raise RuntimeError("Wifi Unknown Error 0x5004")  # ESP_ERR_ESP_NETIF_DHCP_ALREADY_STARTED
+            if settings != "dhcp" and len(settings) != 4:
+                raise ValueError("requested length 4 but object has length %d" % len(settings))
             _state.address = None if settings == "dhcp" else tuple(settings)
             return None
         if _state.address is not None:

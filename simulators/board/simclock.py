@@ -19,7 +19,8 @@ Rate 0 (jump mode): waiting jumps to the next event or deadline; nothing else ta
 `spend` charges for touching a pin.
 
 With interrupts off, or inside an interrupt handler, only `spend` moves the clock: there the board's CPU
-does nothing else either. `busy` stands for a CPU that hears no interrupt at all, such as a flash erase.
+does nothing else either. `busy` stands for a CPU that hears no interrupt at all, such as a flash erase; `block` for a
+call of the system's during which interrupts are heard but no handler of MicroPython's runs: a scan for networks.
 """
 
 import utime as _host
@@ -42,6 +43,7 @@ rtc_offset_us = 0  # true time minus the board's own clock
 
 irq_off_count = 0
 in_handler = False
+_is_blocked = False
 dropped_callbacks = 0
 
 skipped_us = 0  # how far sleeps ran ahead of the host, see `sleep`
@@ -123,7 +125,7 @@ def interrupt(handler, argument):
 
 def _serve():
     global in_handler
-    if in_handler or irq_off_count:
+    if in_handler or irq_off_count or _is_blocked:
         return
     in_handler = True
     try:
@@ -197,6 +199,18 @@ def spend(cost_us=PIN_US):
 def busy(duration_us):
     """The CPU hears nothing for this long (a flash erase): hardware goes on, callbacks come afterwards."""
     _run_until(now_us + duration_us, False)
+    if _pending:
+        _serve()
+
+
+def block(duration_us):
+    """MicroPython's task waits inside the system: callbacks queue up, as many as the queue takes, and come afterwards."""
+    global _is_blocked
+    _is_blocked = True
+    try:
+        wait(look(0) + duration_us)
+    finally:
+        _is_blocked = False
     if _pending:
         _serve()
 

@@ -104,6 +104,7 @@ class City(Client):
         self.gaps: list[Gap] = []
         self.states: list[State] = []
         self.repeats = 0
+        self.repeated: set[tuple[Lane, bytes]] = set()
         self.errors: list[str] = []
         super().__init__(port, [f"sc/{GATEWAY_ID}/+"])
 
@@ -127,6 +128,7 @@ class City(Client):
         number, link = self.heads.get(key, (0, bytes(32)))
         if header.number <= number:
             self.repeats += 1
+            self.repeated.add(key)
         elif header.number == number + 1:
             assert header.link == link, f"{header.lane.word} {header.number}: the chain is broken"
             body = decode_body(batch.opened_body(), self.tables.setdefault(key, NodeTable()))

@@ -11,8 +11,8 @@ from gateway_agent.model import Field, FrameRow, Kid, Kind, NodeId, Pack
 from tests.support.signing_gateway import START_MS, SigningGateway
 
 
-def seal_starts(journal: Path, node_id: NodeId, *is_safe: bool) -> None:
-    """Whether each of its starts was in safe mode, as a gateway seals it: a batch and an epoch each."""
+def seal_starts(journal: Path, node_id: NodeId, *is_safe: bool, is_one_batch: bool = False) -> None:
+    """Whether each of its starts was in safe mode, as a gateway seals it: an epoch each, and a batch each, or one for all."""
     (journal / "record").mkdir(parents=True)
     gateway = SigningGateway("piacenza-01")
     shape = (Field("safe", None, int(Kind.BOOLEAN), 0),)
@@ -21,6 +21,7 @@ def seal_starts(journal: Path, node_id: NodeId, *is_safe: bool) -> None:
         for place, value in enumerate(is_safe)
     ]
     header = encode_header(Header(gateway.gateway_id, gateway.lane, gateway.instance, 1, bytes(32)))
+    groups = [rows] if is_one_batch else [[row] for row in rows]
     (journal / "record" / "000000000001.seg").write_bytes(
-        header + b"".join(encode_batch(BatchEntry(place, (), gateway.seal([row]))) for place, row in enumerate(rows, 1))
+        header + b"".join(encode_batch(BatchEntry(at, (), gateway.seal(group))) for at, group in enumerate(groups, 1))
     )

@@ -34,6 +34,7 @@ from gateway_agent.journal import Journal, JournalLimits
 from gateway_agent.journal.lane_log import held_instances
 from gateway_agent.journal.segment import BatchEntry
 from gateway_agent.model import ClockReading, Lane, OwnReading, Received, SealedBatch
+from gateway_agent.operate.older_journal import begin_anew_where_older
 from gateway_agent.seal.committer import Committer
 from gateway_agent.seal.lanes import Lanes
 from gateway_agent.seal.sealer import Sealer
@@ -144,7 +145,8 @@ class WholeWay:
         self.counts: Counter[str] = Counter()
         self._folder = folder
         self._disk = PowerCutFiles(self.rng.getrandbits(32))
-        self._disk_copies: list[PowerCutFiles] = []
+        self._disk_changes: set[bytes] = set()  # the keys whose changes are on it
+        self._disk_copies: list[tuple[PowerCutFiles, set[bytes]]] = []
         self._nodes = Nodes(self.rng)
         self._line, self._city = _Line(), _City(folder)
         self._signer, self._keys_made = test_only_signer(GATEWAY), 0
@@ -225,6 +227,7 @@ class WholeWay:
             self._power_on()
             return
         self._journal = journal
+        begin_anew_where_older(journal, self._signer.key_id, self._disk_changes)
         self.counts.update(f"recovery_{reason}" for reason in journal.recovery.reasons.elements())
         self._note_kept(journal)
         self._sealer = Sealer(GATEWAY_ID, self._signer)
@@ -342,6 +345,7 @@ class WholeWay:
         new = test_only_signer(f"{GATEWAY} {self._keys_made}")
         change = sign_key_change(GATEWAY_ID, self.read(), heads, self._signer, new)
         self._changes.append(change)
+        self._disk_changes.add(self._signer.key_id)
         self._signer = new
         self._sealer.use(new)
         self._line.tell(f"key/{parse_key_change(change)[1].old_key_id.hex()}", change)
@@ -432,10 +436,11 @@ class WholeWay:
         elif what == "clock":
             self._wall_step_ms = rng.choice((0, TEN_YEARS_MS, -TEN_YEARS_MS, -START_MS - self._now_ms + 60_000))
         elif what == "copy":
-            self._disk_copies.append(self._disk.clone())
+            self._disk_copies.append((self._disk.clone(), set(self._disk_changes)))
         elif what == "restored" and self._disk_copies:
             await self._stop_gateway(is_cut=False)
-            self._disk = rng.choice(self._disk_copies).clone()
+            disk, changes = rng.choice(self._disk_copies)
+            self._disk, self._disk_changes = disk.clone(), set(changes)
             self.excused |= self.acknowledged.keys()
 
     def _rot(self) -> None:

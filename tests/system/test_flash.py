@@ -117,8 +117,10 @@ async def test_a_blank_board_becomes_a_node_and_is_left_alone_afterwards(bench: 
     assert await board.wait_for_line("boot 240ac4000001 fw 0.1.0 profile climate-sht4x"), list(board.lines)
 
     await ask_and_start(board)
-    again = await flash_board(job, board.port, bench.events.append)
+    again = await flash_board(bench.job(profile="strain-hx711"), board.port, bench.events.append)
     assert again.state == "already" and key_on(board.flash) == master and len(read_masters(job.masters)) == 1
+    left = bench.seen("already")[0].values
+    assert (left["profile"], left["wanted"]) == ("climate-sht4x", "strain-hx711")
     told = (
         (bench.folder / "journal" / "240ac4000001.jsonl").read_text(encoding="utf-8")
         + repr(bench.events)

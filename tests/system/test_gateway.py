@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from gateway_agent.journal import Journal, JournalLimits
 from gateway_agent.model import GatewayId, Kind, Lane, OpaqueRow, Receipt
 from gateway_agent.wire import cbor
 from gateway_agent.wire.gap import GapReason
@@ -25,6 +27,7 @@ from gateway_agent.wire.receipt import sign_receipt
 from tests.support.fast_clock import fast_clock
 from tests.support.field_and_city import City, Field
 from tests.support.gateway_process import GATEWAY_ID, GatewayProcess
+from tests.support.journal_batches import BatchMaker
 from tests.support.mosquitto import Mosquitto, free_port
 from tests.support.sealing_node import SealingNode, level_pack, open_pack, pack
 from tests.support.waiting import wait_until
@@ -317,6 +320,48 @@ def test_a_contradicting_receipt_begins_a_new_instance(town: Town) -> None:
     town.wait_acknowledged(1)
     wait_until(lambda: (town.node.kid, 1) in town.city.stored, "the next batch")
     assert len({key for key in town.city.heads if key[0] is lane}) == 2
+
+
+def test_the_end_of_an_older_instance_is_shown_with_each_connection(town: Town) -> None:
+    """The state names the present instance alone: without it a collector that was restored from before would never miss the other."""
+
+    def send_one(count: int) -> None:
+        town.send(town.node.seal(ALARM))
+        town.gateway.wait_status(
+            lambda status: (status["journal"]["batches"], status["journal"]["unreceipted_batches"]) == (count, 0),
+            f"{count} batches, all of them receipted",
+        )
+
+    send_one(1)
+    ((lane, instance),) = town.city.heads
+    wrong = Receipt(GatewayId(GATEWAY_ID), lane, instance, 9, b"x" * 32)
+    town.city.publish(f"sc/{GATEWAY_ID}/receipt", sign_receipt(wrong, town.gateway.collector))
+    town.wait_counters(receipts_contradiction=1)
+    send_one(2)
+    assert len(town.city.heads) == 2 and (lane, instance) not in town.city.repeated
+    town.gateway.stop()
+    town.gateway.start()
+    wait_until(lambda: (lane, instance) in town.city.repeated, "the older one's last batch")
+    assert town.city.errors == []
+
+
+def test_a_running_gateway_keeps_its_key_while_it_owes_an_older_instance(make_town: Callable[..., Town]) -> None:
+    """As a stopped one does; the command says why, and the key is the same."""
+    town = make_town()
+    town.city_broker.kill()
+    maker = BatchMaker(1)
+    limits = JournalLimits(1 << 20, 1 << 16)
+    with contextlib.closing(Journal.open(town.gateway.data / "journal", GatewayId(GATEWAY_ID), limits)) as journal:
+        for _ in range(2):
+            journal.append(maker.group(journal, Lane.RECORD, 1))
+            journal.new_instance(Lane.RECORD)
+    town.gateway.start()
+    words = ["gateway", "rotate-key", "--config", str(town.gateway.config_path)]
+    done = subprocess.run([sys.executable, "-m", "startcity", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and "could not change its key" in done.stderr, done
+    assert "the instance before the present one" in done.stderr
+    shown = town.gateway.status()["signing_key"]
+    assert shown == {"key_id": town.gateway.signer.key_id.hex(), "changes": 0}
 
 
 def test_a_full_journal_stops_acknowledgements_says_so_and_recovers_by_itself(

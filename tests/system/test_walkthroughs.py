@@ -249,7 +249,9 @@ async def test_boot_without_clock(town: FirmwareTown) -> None:
         return {reading.time.quality for reading in town.city.collector.readings()}
 
     in_the_end = {TimeQuality.RESOLVED, TimeQuality.SYNCHRONISED}
-    await asyncio.to_thread(wait_until, lambda: qualities() == in_the_end, "what came before the time to be resolved", 60)
+    await asyncio.to_thread(
+        wait_until, lambda: qualities() == in_the_end, "what came before the time to be resolved", 60
+    )
     now_ms = town.clock.now_ms()
     readings = town.city.collector.readings()
     first = readings[0].time

@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ import paho.mqtt.client as paho
 import pytest
 
 from tests.support.mosquitto import Mosquitto
-from tests.support.vm_run import ROOT, interpreter
+from tests.support.vm_run import ROOT, interpreter, run_script
 
 SCRIPT = ROOT / "tests/vm/scripts/mqtt_sessions.py"
 
@@ -206,3 +208,15 @@ async def test_a_silent_broker_is_left() -> None:
     async with server, sessions(server.sockets[0].getsockname()[1], 0, 2, 1) as vm:
         assert await vm.end() == 0
     assert "ended the broker is silent" in vm.lines
+
+
+RULES = re.findall(
+    r"^def (\w+)\(\):", (ROOT / "tests/vm/scripts/mqtt_rules.py").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule(rule: str) -> None:
+    """Each rule is a function of mqtt_rules.py whose name says what is pinned."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        assert run_script("tests/vm/scripts/mqtt_rules.py", rule, str(nobody.getsockname()[1])).endswith("ok\n")

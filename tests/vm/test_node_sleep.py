@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway_agent.wire import cbor
+from gateway_agent.wire import cbor, frame, keys
 from gateway_agent.wire.down import Command
 from simulators.vm import SimulatedNode
 from tests.support.sleeping_street import SleepingStreet, probe_config, profile_config
-from tests.support.small_gateway import Heard, SmallGateway
+from tests.support.small_gateway import MASTER, Heard, SmallGateway
 
 PIN_WAKE = 2
 
@@ -275,6 +275,28 @@ async def test_commands_reach_a_node_that_sleeps(street: SleepingStreet) -> None
     gateway.commands = ()
     assert await node.wait_for(lambda found: any(run["sleep_ms"] > 200_000 for run in found.runs))
     assert results(gateway) == [[1, 0], [2, 0]]
+
+
+async def test_a_node_that_sleeps_moves_to_the_next_key_generation(street: SleepingStreet) -> None:
+    """On proof alone; from then on, within that wake and after it, all that is counted anew is sealed under the new key."""
+    node, gateway = street.install(probe_config(each_s=120, urgent_each=1), app=COUNTING), street.gateway
+    gateway.roots.append(keys.derive_root(MASTER, 1))
+    gateway.commands = [Command(1, 6, 1)]
+    await node.start()
+    results = lambda found: [cbor.decode(v)[1:] for v in found.readings("cmd") if isinstance(v, bytes)]  # noqa: E731
+    await gateway.until(lambda found: [1, 5] in results(found), "the refusal of a command without proof")
+    (old,) = {item.kid for item in gateway.heard}
+    gateway.commands, gateway.answers_under = [Command(2, 6, 1)], 1
+    await gateway.until(lambda found: [2, 0] in results(found), "the result of the command")
+    gateway.commands = ()
+    counts = len(gateway.readings("state"))
+    await gateway.until(lambda found: len(found.readings("state")) > counts + 2, "later wakes")
+    await node.stop()
+    (new,) = {item.kid for item in gateway.heard} - {old}
+    for item in unique(gateway):
+        root = gateway.roots[item.kid == new]
+        frame.open_frame(frame.parse_frame(item.raw), keys.derive_up(root, item.kid))
+    assert results(gateway) == [[1, 5], [2, 0]]
 
 
 async def test_the_magnetometer_s_own_interrupt_wakes_a_parking_node(street: SleepingStreet) -> None:

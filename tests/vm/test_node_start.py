@@ -158,6 +158,7 @@ async def test_a_broken_configuration_falls_back_to_the_last_good_one(bench: Ben
         "a_report_outlives_a_queue_that_cannot_be_brought_to_flash",
         "a_boot_writes_twice_at_most",
         "a_part_that_is_stuck_is_named_before_the_watchdog_bites",
+        "a_program_that_somebody_stops_is_no_failed_boot",
         "safe_mode_lasts_an_hour_and_doubles",
         "power_cuts_of_a_trial_leave_a_whole_configuration",
         "a_trial_without_the_broker_is_taken_back",

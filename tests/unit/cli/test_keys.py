@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway_agent.admit.retirement import Moved
+from gateway_agent.model import Lane
 from gateway_agent.operate.moved_file import write_moved
 from gateway_agent.registry import NodeRecord, Registry
 from gateway_agent.wire.signer import load_signer
 from tests.support.command_line import mode_of, refuse, succeed
+from tests.support.journal_batches import GATEWAY, BatchMaker, receipt_for
+from tests.unit.journal.journal_cases import fill, open_journal
 
 NODES = [bytes.fromhex(f"aabbccddee0{place}") for place in range(1, 4)]
 
@@ -73,6 +77,24 @@ def test_the_key_of_a_stopped_gateway_changes_and_the_files_stay_private(
     assert f"FIRST public key of this gateway: {first}" in succeed("gateway", "rotate-key", *gateway).replace("\n", " ")
     assert first.read_bytes() == first_pem
     assert "does not exist" in refuse("gateway", "rotate-key", "--config", tmp_path / "none.toml")
+
+
+def test_the_key_of_a_stopped_gateway_stays_while_its_journal_owes_an_older_instance(tmp_path: Path) -> None:
+    """Exit code 3, and what to do; the key file is as it was. When the city holds that instance, the key changes."""
+    config, maker = tmp_path / "gw" / "gateway.toml", BatchMaker(1)
+    succeed("gateway", "init", "--id", GATEWAY, "--config", config)
+    key = (tmp_path / "gw" / "gateway.pem").read_bytes()
+    words, journal = ("gateway", "rotate-key", "--config", config), tmp_path / "gw" / "data" / "journal"
+    with closing(open_journal(journal, maker)) as opened:
+        older = fill(opened, maker, Lane.RECORD, 2)
+        opened.new_instance(Lane.RECORD)
+        fill(opened, maker, Lane.RECORD, 1)
+    assert "the instance before the present one" in refuse(*words, code=3)
+    assert (tmp_path / "gw" / "gateway.pem").read_bytes() == key
+    with closing(open_journal(journal, maker)) as opened:
+        opened.note_receipt(receipt_for(older[1]), b"raw")
+    succeed(*words)
+    assert (tmp_path / "gw" / "gateway.pem").read_bytes() != key
 
 
 def test_a_move_asks_says_who_has_not_moved_and_ends_with_all(tmp_path: Path, gateway: tuple[str, str]) -> None:

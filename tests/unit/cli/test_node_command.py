@@ -14,6 +14,7 @@ import pytest
 from gateway_agent.control.command_files import CommandFiles
 from gateway_agent.model import NodeId
 from gateway_agent.wire.down import Command
+from startcity.silent_node import is_in_safe_mode
 from tests.support.command_line import refuse, startcity, succeed
 from tests.support.sealed_starts import seal_starts
 
@@ -146,3 +147,14 @@ def test_who_waits_in_vain_is_told_why_and_what_to_do(
     said = refuse(*words, code=3)
     assert "goes on waiting" in said and says in " ".join(said.split()), said
     assert in_italian in " ".join(refuse(*words, "--lang", "it", code=3).split())
+
+
+@pytest.mark.parametrize("is_one_batch", [False, True])
+def test_only_the_nodes_own_last_start_says_whether_it_is_in_safe_mode(tmp_path: Path, is_one_batch: bool) -> None:
+    """Of several that were sealed together the last; nothing is known of a node that has said nothing, nor without a journal."""
+    node = NodeId(bytes.fromhex(NODE))
+    for name, starts in (("safe", (False, True)), ("well", (True, False))):
+        seal_starts(tmp_path / name / "journal", node, *starts, is_one_batch=is_one_batch)
+        assert is_in_safe_mode(tmp_path / name, node) == starts[-1]
+        assert not is_in_safe_mode(tmp_path / name, NodeId(b"other1"))
+    assert not is_in_safe_mode(tmp_path / "none", node)

@@ -27,6 +27,7 @@ from gateway_agent.wire.down import Command
 from gateway_agent.wire.label import make_label
 from startcity import provision_run
 from startcity.cli_provision import provision
+from startcity.provision_gateway import GatewaySide
 from startcity.provision_voice import Waits, waiting_words
 from startcity.root import root
 from startcity.translated import help_parts
@@ -184,12 +185,13 @@ def test_a_node_that_is_not_heard_may_have_been_erased(moved: int, says: str, in
         (None, None, "every 15 minutes at least, and answers when it has held with them for a minute"),
         ("failed", 4, "the old ones are back. Correct --set, and call this again without --resume"),
         ("failed", 3, "not possible now. Call this again with --resume"),
+        ("refused", None, "Correct --set, and call this again without --resume"),
     ],
 )
 def test_settings_that_were_not_taken_are_said_in_words(
     state: str | None, result: int | None, says: str, gateway: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No answer, settings that are wrong, and a node that is busy: each with what to do, and no bare number."""
+    """No answer, settings that are wrong, a node that is busy, a gateway that refuses: each with what to do, and no bare number."""
     words = begun(gateway, Step.REGISTER, Step.FIND, settings={"heartbeat_s": 900})
     files = CommandFiles(load_config(gateway).data / "commands")
     real_sleep = time.sleep
@@ -197,6 +199,9 @@ def test_settings_that_were_not_taken_are_said_in_words(
     def gateway_runs(seconds: float) -> None:
         real_sleep(seconds)
         for number, wanted in enumerate(files.look() if state is not None else [], files.read_last_id() + 1):
+            if state == "refused":
+                files.refuse(wanted, "too large")
+                continue
             files.take(wanted, Command(number, 5))
             files.finish(number, state or "", result)
 
@@ -205,11 +210,21 @@ def test_settings_that_were_not_taken_are_said_in_words(
     assert "NotConfigured" in said and says in said, said
 
 
-def test_a_silent_node_whose_last_start_was_in_safe_mode_is_said_to_be_in_it(gateway: Path) -> None:
-    """Exit code 23 instead of the step's own: the cause, not what came of it."""
-    words = begun(gateway, Step.REGISTER, Step.FIND, settings={"heartbeat_s": 900})
-    seal_starts(load_config(gateway).data / "journal", NODE, True)
+@pytest.mark.parametrize("is_since", [False, True])
+def test_a_silent_node_whose_last_start_was_in_safe_mode_is_said_to_be_in_it(is_since: bool, gateway: Path) -> None:
+    """Exit code 23 instead of the step's own: the cause, not what came of it; also where it said so before it was begun here, but
+    not before it was found: that may be old."""
+    data = load_config(gateway).data
+    since: dict[str, Any] = {}
+    if is_since:
+        seal_starts(data / "journal", NODE, True)
+        since["since"] = GatewaySide(load_config(gateway)).heads()
+    words = begun(gateway, Step.REGISTER, Step.FIND, settings={"heartbeat_s": 900}, **since)
+    if not is_since:
+        seal_starts(data / "journal", NODE, True)
     assert "is in safe mode" in refuse(*words, code=23)
+    if is_since:
+        assert "NodeNotFound" in refuse(*begun(gateway, Step.REGISTER, **since), code=11)
 
 
 def test_no_measured_value_and_no_receipt_are_two_faults(gateway: Path) -> None:
@@ -229,7 +244,8 @@ def test_a_check_that_fails_is_said_to_people_with_its_own_text(
     words = begun(gateway, *(step for step in Step if step not in late), checks={"humidity-moves": "skipped"})
     monkeypatch.setattr(provision_run, "wait_s", lambda *_: 1)
     said = refuse(*words, "--lang", words_of, code=14)
-    assert "CheckFailed" in said and says in said and "--resume" in said, said
+    failed = said.partition("CheckFailed")[2]  # the text was said as the check began, too
+    assert says in failed and "--resume" in failed, said
 
 
 def test_what_it_was_begun_with_is_not_changed_by_going_on(gateway: Path) -> None:

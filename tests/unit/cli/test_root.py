@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from startcity import root as root_module
 from startcity.root import WORDS, Word
 from tests.support.command_line import refuse, startcity, succeed
 
+PROJECT = Path(__file__).parents[3] / "pyproject.toml"
 # Ours that --help must not need, and the large ones of others.
 SLOW = (
     "gateway_agent",
@@ -75,12 +77,18 @@ def test_every_word_has_a_help_page_with_examples_below_it(word: str) -> None:
     assert without == []
 
 
-def test_a_part_that_is_not_installed_is_missed_only_when_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The refusal says how to get it."""
-    monkeypatch.setitem(root_module.WORDS, "sim", Word("startcity.cli_absent", "Absent."))
+@pytest.mark.parametrize(
+    ("word", "extra"), [("sim", "sim"), ("flash", "tools"), ("provision", "tools"), ("collector", "collector")]
+)
+def test_a_part_that_is_not_installed_is_missed_only_when_it_is_called(
+    word: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal says how to get it, by an extra that there is."""
+    monkeypatch.setitem(root_module.WORDS, word, Word("startcity.cli_absent", "Absent."))
     succeed("--help")
-    said = " ".join(refuse("sim").replace("│", " ").split())
-    assert "is not part of this installation" in said and "pip install '.[sim]'" in said
+    said = " ".join(refuse(word).replace("│", " ").split())
+    assert "is not part of this installation" in said and f"pip install '.[{extra}]'" in said
+    assert extra in tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 
 
 def test_an_unknown_word_is_refused() -> None:

@@ -116,21 +116,25 @@ def test_what_needs_attention_is_marked(gateway: Path, well: Status, path: str, 
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "says", "begins"),
     [
-        (lambda status: status.update(stopped=True), "stopped at"),
-        (lambda status: status.update(pid=2**22 + 5), "gone without a word"),
-        (lambda status: status.update(written_at_unix_ms=status["written_at_unix_ms"] - 31_000), "has not written"),
+        (lambda status: status.update(stopped=True), "stopped at", "does not run"),
+        (lambda status: status.update(pid=2**22 + 5), "gone without a word", "does not run"),
+        (
+            lambda status: status.update(written_at_unix_ms=status["written_at_unix_ms"] - 31_000),
+            "has not written",
+            "gives no sign",
+        ),
     ],
 )
 def test_a_gateway_that_does_not_run_is_exit_code_3(
-    gateway: Path, well: Status, change: Callable[[Status], object], says: str
+    gateway: Path, well: Status, change: Callable[[Status], object], says: str, begins: str
 ) -> None:
     """Stopped, killed, or hanging: said apart, and each is 3."""
     status = fresh(well)
     change(status)
     code, screen = seen(gateway, status)
-    assert code == 3 and says in screen and "does not run" in screen.splitlines()[0]
+    assert code == 3 and says in screen and begins in screen.splitlines()[0]
 
 
 def test_refusals_come_with_what_to_do_and_do_not_alarm(gateway: Path, well: Status) -> None:
@@ -213,7 +217,10 @@ def test_one_that_hangs_is_started_anew(gateway: Path, well: Status) -> None:
     status = fresh(well)
     status["written_at_unix_ms"] -= 31_000
     first = seen(gateway, status)[1].splitlines()[0]
-    assert "does not run any more: start it anew with `sudo systemctl restart startcity-gateway`" in first
+    assert (
+        "gives no sign: see whether its disk is full; if not, start it anew with `sudo systemctl restart startcity-gateway`"
+        in first
+    )
 
 
 def test_the_gateway_of_a_simulated_city_is_started_with_its_city(gateway: Path, well: Status, tmp_path: Path) -> None:

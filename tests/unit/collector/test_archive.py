@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from collector.segments import RawEntry, SignedEntry, encode_batch, encode_entry, scan_entries
 from tests.support.signing_gateway import SigningGateway
 from tests.unit.collector.conftest import City
 
@@ -33,3 +34,12 @@ def test_a_power_cut_as_a_segment_begins_leaves_an_archive_that_verifies(
     assert report.is_intact, report.as_text()
     assert report.notes == []
     assert report.as_json()["readings"] == 18
+
+
+def test_a_body_that_nobody_can_read_is_no_end_of_the_archive() -> None:
+    """Its checksum is good, so it is no damage: it stays for the auditor to name, and what stands behind it is read."""
+    batch = SigningGateway().run(1)[0]
+    data = encode_entry(b"\xff") + encode_batch(1, batch)
+    (unread, nothing), (_, entry) = scan_entries(data)
+    assert isinstance(unread, RawEntry) and nothing is None
+    assert isinstance(entry, SignedEntry) and entry.signed == batch

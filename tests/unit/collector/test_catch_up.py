@@ -227,6 +227,22 @@ def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
     assert city.verified().is_intact
 
 
+def test_what_an_older_instance_owes_is_missed_after_a_restart_too(city: City) -> None:
+    """Nobody sends that batch again for hours, and the state never speaks of its instance: what is missing is kept with the store."""
+    older, present = SigningGateway(), SigningGateway(instance=b"present.")
+    batches = older.run(6)
+    city.take(older, *batches[:2])
+    city.take(present, *present.run(1, 100))
+    city.take(present, present.state(), word="state")
+    city.take(older, batches[5])
+    city.restart()
+    city.tick(1_000)
+    city.tick(OVERDUE_MS)
+    assert city.events().count("tail_missing") == 1
+    city.take(older, *batches[2:])
+    assert city.events()[-1] == "tail_came" and city.verified().is_intact
+
+
 def test_a_gateway_that_was_taken_off_the_list_is_named_at_the_start_and_waited_for_no_more(
     city: City, caplog: pytest.LogCaptureFixture
 ) -> None:

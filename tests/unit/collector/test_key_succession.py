@@ -141,6 +141,19 @@ def test_a_new_key_does_not_sign_what_was_the_old_ones(city: City) -> None:
     )
 
 
+def test_a_gateway_that_is_older_than_its_key_learns_how_far_we_are(city: City) -> None:
+    """Restored from before the change it signs those numbers anew: that is refused, and our receipt says that it was restored."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(4))
+    restored = SigningGateway()
+    restored.run(2)
+    rotated(city, gateway, SECOND)
+    restored.signer = SECOND
+    city.now_ms += 60_000
+    assert [receipt.number for receipt in city.take(restored, restored.seal((), fresh=True))] == [4]
+    assert city.counters()["EarlyKey"] == 1 and city.verified().is_intact
+
+
 def test_a_gap_may_be_signed_by_the_new_key_for_old_numbers(city: City) -> None:
     """What is given up after a change was signed before it: the gap carries the new key, and the chain stays whole."""
     gateway = SigningGateway()

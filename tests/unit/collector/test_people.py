@@ -18,6 +18,7 @@ from collector.intake import FOREIGN_NAMED_MAX
 from gateway_agent.errors import ConfigError
 from gateway_agent.model import FrameRow
 from tests.support.command_line import mode_of, refuse, startcity, succeed
+from tests.support.profile_folder import PROFILE, write_profile
 from tests.support.signing_gateway import GATEWAY, START_MS, SigningGateway, frame, kid, pack, test_only_signer
 from tests.unit.collector.conftest import City
 
@@ -197,6 +198,16 @@ def test_the_brokers_password_must_be_private(tmp_path: Path) -> None:
     config = load_config(path)
     assert config.load_password() == "s3cret"
     assert "s3cret" not in repr(config) + repr(vars(config))
+
+
+def test_a_citys_own_profiles_are_read_at_the_start_and_a_mistake_in_them_ends_it(tmp_path: Path) -> None:
+    """Beside the shipped ones, from the folder beside the configuration."""
+    path = made(tmp_path)
+    before, _, after = path.read_text().partition("[profiles]\n")
+    path.write_text(before + '[profiles]\nfolder = "own"\n' + after.partition("\n")[2])
+    write_profile(tmp_path / "own", PROFILE.replace("version = 3", "version = 0"))
+    said = refuse("collector", "run", "--config", path)
+    assert str(tmp_path / "own" / "tank-l1" / "profile.toml") in said and "device.version" in said
 
 
 def city_at(folder: Path) -> tuple[City, Path]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -27,7 +28,7 @@ from startcity.cli_flash_tools import _one
 from startcity.flash_page import Page, line_of, plan_lines
 from tests.support.command_line import refuse, startcity, succeed
 from tests.unit.flash.test_esptool_text import IDENTITY
-from tools.flash import doctor
+from tools.flash import doctor, mpremote
 from tools.flash.bench_journal import check_of, open_journal, read_standing
 from tools.flash.esptool import watch
 from tools.flash.esptool_text import read_identity
@@ -179,6 +180,22 @@ def test_the_report_is_found_among_what_a_board_prints() -> None:
     """Boot messages around it, and none where it was cut."""
     assert read_answer(f"rst:0x1\n\n{MARK}{json.dumps(GOOD)}\n>", MARK) == GOOD
     assert read_answer(f"{MARK}{{\n", MARK) is None and read_answer("", MARK) is None
+
+
+async def test_a_port_that_goes_with_the_reset_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board with USB of its own leaves the bus; one that does not come back is a fault by name; a port elsewhere is not looked for."""
+    port = tmp_path / "tty"
+    task = asyncio.create_task(mpremote.appear(str(port)))
+    await asyncio.sleep(0)
+    assert not task.done()
+    port.touch()
+    async with asyncio.timeout(10):
+        await task
+    monkeypatch.setattr(mpremote, "_RETURN_S", 0.1)
+    await mpremote.appear("socket://127.0.0.1:1")
+    with pytest.raises(FlashFault) as lost:
+        await mpremote.appear(str(tmp_path / "none"))
+    assert lost.value.name == "port_lost"
 
 
 def test_the_program_for_the_board_is_python_and_holds_no_password() -> None:

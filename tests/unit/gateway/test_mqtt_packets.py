@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway_agent.mqtt.packets import (
@@ -116,8 +116,22 @@ def test_an_oversized_message_is_skipped_and_acknowledged(cut: int) -> None:
     assert [size for part in parts for size in part.oversized_bytes] == [len(big)]
 
 
-@given(st.sampled_from([4, 5]), st.binary(max_size=200))
-def test_garbage_gives_packets_or_a_format_error(version: int, data: bytes) -> None:
-    """Any bytes from a broker give something or `MqttFormatError`, and nothing else."""
+@given(
+    st.sampled_from([4, 5]),
+    st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=30)), max_size=4),
+    st.binary(max_size=200),
+)
+@example(4, [(0x30, b"\x00")], b"")
+def test_garbage_gives_packets_or_a_format_error(version: int, packets: list[tuple[int, bytes]], rest: bytes) -> None:
+    """Any bytes from a broker, with and without a length that fits, give something or `MqttFormatError`, and nothing else."""
+    data = b"".join(bytes((first, len(body))) + body for first, body in packets) + rest
     with contextlib.suppress(MqttFormatError):
         PacketReader(version).feed(data)
+
+
+@pytest.mark.parametrize("packet", ["3000", "300100", "3003000561", "32040001610a", "4000", "900100", "200100"])
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_packet_that_is_shorter_than_its_parts_is_a_format_error(version: int, packet: str) -> None:
+    """PUBLISH without topic, id or properties, PUBACK, SUBACK and CONNACK cut short by their own length."""
+    with pytest.raises(MqttFormatError):
+        PacketReader(version).feed(bytes.fromhex(packet))

@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TypeVar
+
+import pytest
 
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import Lane
@@ -44,6 +47,9 @@ class Told:
 
     async def look(self) -> int:
         await self.older.look()
+        return await self.wait()
+
+    async def wait(self) -> int:
         for _ in range(20):
             await asyncio.sleep(0)
         return len(self.batches)
@@ -62,18 +68,25 @@ async def test_they_are_told_with_each_connection_and_four_times_a_day() -> None
     assert await told.look() == 6
 
 
-async def test_what_is_new_goes_first_and_a_refusal_waits_for_the_next_connection() -> None:
-    """While anything else is on its way nothing is told; a broker that refuses is not asked again and again."""
+async def test_what_is_new_goes_first_and_a_refusal_waits_for_the_next_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """While anything else is on its way nothing is told, and one word of it waits, however often the broker connects meanwhile; a broker
+    that refuses is not asked again and again, and that is said."""
+    caplog.set_level(logging.INFO)
     told = Told()
     told.quiet.clear()
-    told.older.note_connected()
-    assert await told.look() == 0
+    for _ in range(3):
+        told.older.note_connected()
+        assert await told.look() == 0
     told.quiet.set()
-    assert await told.look() == 2
+    assert await told.wait() == 2
+    assert await told.look() == 4, "the latest connection has not been told"
     told.is_refusing = True
     told.older.note_connected()
-    assert await told.look() == 2
-    told.is_refusing = False
-    assert await told.look() == 2
-    told.older.note_connected()
     assert await told.look() == 4
+    assert "were not told: not connected" in caplog.text
+    told.is_refusing = False
+    assert await told.look() == 4
+    told.older.note_connected()
+    assert await told.look() == 6

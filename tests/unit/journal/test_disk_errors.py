@@ -338,6 +338,65 @@ def test_a_segment_is_deleted_only_after_its_receipt_is_durable() -> None:
             assert not any(item.is_gap for item in read_all(again, Lane.RECORD)), f"steps={steps} seed={seed}"
 
 
+def test_a_segment_is_deleted_only_after_its_numbers_are_in_the_snapshot() -> None:
+    """While received.snap cannot be written nothing goes, however receipted; then it goes, and a start still knows every frame."""
+    maker, disk = BatchMaker(1), PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    disk.fail = lambda operation, path: errno.EIO if path is not None and path.name == "received.new" else None
+    batches = fill(journal, maker, Lane.RECORD, 30)
+    journal.note_receipt(receipt_for(batches[-1]), b"raw")
+    known = journal._snapshot.received.by_kid()
+    assert journal._room.delete_receipted(3_000) == 0
+    disk.fail = lambda operation, path: None
+    assert journal._room.delete_receipted(3_000) >= 2
+    for seed in range(4):
+        again = open_journal(ROOT, maker, disk.after_cut(seed))
+        assert again.recovery.received == known
+        again.close()
+
+
+def test_a_segment_is_evicted_only_after_its_numbers_are_in_the_snapshot() -> None:
+    """While received.snap cannot be written the batches stay; then a gap takes their place, and a start still knows every frame."""
+    maker, disk = BatchMaker(1), PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    disk.fail = lambda operation, path: errno.EIO if path is not None and path.name == "received.new" else None
+    batches = fill(journal, maker, Lane.RECORD, 30)
+    known = journal._snapshot.received.by_kid()
+    eviction = journal.next_eviction()
+    assert eviction is not None
+    with pytest.raises(JournalUnavailable):
+        journal.evict(eviction)
+    assert [item.batch for item in read_all(journal, Lane.RECORD)] == [batch.batch for batch in batches]
+    disk.fail = lambda operation, path: None
+    journal.evict(eviction)
+    for seed in range(4):
+        again = open_journal(ROOT, maker, disk.after_cut(seed))
+        assert again.recovery.received == known and read_all(again, Lane.RECORD)[0].is_gap
+        again.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "deleted", "failed"), [(errno.ENOSPC, 1, 0), (errno.EDQUOT, 1, 0), (errno.EIO, 0, 1)]
+)
+def test_a_disk_too_full_for_a_receipt_lets_one_segment_go_and_a_broken_one_none(
+    number: int, deleted: int, failed: int
+) -> None:
+    """Else a disk that is full to the last byte would never have room again, however much the city holds."""
+    maker, disk = BatchMaker(1), PowerCutFiles(1)
+    journal = open_journal(ROOT, maker, disk)
+    batches = fill(journal, maker, Lane.RECORD, 30)
+    disk.fail = lambda operation, path: number if path is not None and path.name.startswith("receipts.") else None
+    journal.note_receipt(receipt_for(batches[-1]), b"raw")
+    segments = len(journal._logs[Lane.RECORD].segments)
+    journal._room.delete_receipted(1 << 30)
+    assert segments - len(journal._logs[Lane.RECORD].segments) == deleted
+    assert journal.counters.failed_deletions >= failed
+    disk.fail = lambda operation, path: None
+    journal._room.delete_receipted(1 << 30)
+    assert len(journal._logs[Lane.RECORD].segments) == 1
+    journal.close()
+
+
 @pytest.mark.parametrize("operation", ["append", "sync", "sync_directory"])
 @pytest.mark.parametrize("seed", range(6))
 def test_where_a_key_ends_is_not_said_while_a_failed_append_may_be_found_after_a_restart(

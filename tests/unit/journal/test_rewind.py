@@ -22,7 +22,7 @@ from gateway_agent.wire.gap import GapReason
 from gateway_agent.wire.resend import Resend, sign_resend
 from gateway_agent.wire.signer import Signer
 from tests.support.journal_batches import GATEWAY, BatchMaker, receipt_for
-from tests.unit.journal.journal_cases import LIMITS, fill, open_journal
+from tests.unit.journal.journal_cases import LIMITS, fill, open_journal, segment_files
 
 LANE = Lane.RECORD
 T = TypeVar("T")
@@ -107,6 +107,25 @@ def test_the_ends_of_older_instances_are_those_that_the_city_has_receipted(tmp_p
     journal.close()
 
 
+def test_an_older_instance_whose_end_has_rotted_is_not_shown_by_another_ones_batch(tmp_path: Path) -> None:
+    """Damage that is found only as the end is read: the others are told all the same, and nothing stands for the lost one."""
+    maker = BatchMaker(7)
+    journal = open_journal(tmp_path, maker)
+    ends = []
+    for _ in range(2):
+        batches = fill(journal, maker, LANE, 3)
+        journal.note_receipt(receipt_for(batches[2]), b"raw")
+        ends.append(batches[2].batch)
+        journal.new_instance(LANE)
+    fill(journal, maker, LANE, 1)
+    path = segment_files(tmp_path, LANE)[0]
+    data = bytearray(path.read_bytes())
+    data[data.index(ends[0]) + 30] ^= 1
+    path.write_bytes(data)
+    assert journal.older_ends(LANE) == ends[1:]
+    journal.close()
+
+
 def test_a_key_does_not_change_while_an_older_instance_is_owed(tmp_path: Path) -> None:
     """A collector that has not seen an instance begin takes nothing of it from a key that has ended: so it is delivered first."""
     maker = BatchMaker(6)
@@ -120,6 +139,24 @@ def test_a_key_does_not_change_while_an_older_instance_is_owed(tmp_path: Path) -
         journal.heads_for_key_change()
     journal.note_receipt(receipt_for(older[1]), b"raw")
     assert journal.heads_for_key_change() == tuple(journal.head(lane) for lane in Lane)
+    journal.close()
+
+
+def test_a_contradicted_instance_whose_history_fits_after_all_is_owed_again(tmp_path: Path) -> None:
+    """It was sent to its end as a history that the city would not take; a resend names a batch of it: what follows is owed, and stays."""
+    maker = BatchMaker(8)
+    journal = open_journal(tmp_path, maker)
+    batches = fill(journal, maker, LANE, 6)
+    journal.note_receipt(receipt_for(batches[5])._replace(number=10), b"raw")
+    journal.note_sent(LANE, batches[0].instance, 6)
+    assert journal.usage().unreceipted_batches == 0
+    found = journal.rewind(LANE, batches[0].instance, 2, link_of(batches[1].batch))
+    assert found is not None and found.first == 3
+    for _ in range(2):
+        assert journal.unreceipted_from(LANE) == (batches[0].instance, 2)
+        assert journal.usage().unreceipted_batches == 4
+        journal.close()
+        journal = open_journal(tmp_path, maker)
     journal.close()
 
 

@@ -381,10 +381,19 @@ def test_every_mistake_of_a_file_is_shown_at_once(tmp_path: Path) -> None:
 
 def test_a_mistake_of_form_makes_no_mistake_of_a_rule_up(tmp_path: Path) -> None:
     """What stands in for a damaged kind is never compared: bounds, alarm, check and captures of it are left alone."""
-    write_profile(tmp_path, PROFILE.replace('kind = "boolean"', 'kind = "bool"'))
+    told = CAPTURES.replace("{ level = 500 }", "{ level = 500, open = true }")
+    write_profile(tmp_path, PROFILE.replace('kind = "boolean"', 'kind = "bool"'), told)
     assert [mistake.key for mistake in find_mistakes(tmp_path)[2]] == ["measurement[2].kind"]
     write_profile(tmp_path, captures=CAPTURES.replace('raw = "ffff"', 'raw = "fff"').replace('"no echo"', "7"))
     assert [mistake.key for mistake in find_mistakes(tmp_path)[2]] == ["capture[1].raw", "capture[1].error"]
+
+
+def test_a_word_out_of_its_list_hides_nothing_else_of_its_table(tmp_path: Path) -> None:
+    """No rule looks at a lane or a deadline: the unit of the same measurement is judged all the same."""
+    text = PROFILE.replace('lane = "trend"\ndeadline_s = 300', 'lane = "urgent"\ndeadline_s = "soon"')
+    write_profile(tmp_path, text.replace('unit = "m"\nexponent = -2', 'unit = "metres"\nexponent = -2'))
+    found = [mistake.key for mistake in find_mistakes(tmp_path)[2]]
+    assert found == ["measurement[0].unit", "measurement[0].lane", "measurement[0].deadline_s"]
 
 
 def test_every_message_is_the_one_that_was_written_down(tmp_path: Path) -> None:

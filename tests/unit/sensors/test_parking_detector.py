@@ -63,6 +63,7 @@ def test_a_boot_claims_nothing_and_then_guesses_with_little_confidence() -> None
     for field in (EMPTY, CARS[0]):
         stall = Stall()
         assert stall.stay(field, 540, 60) == UNKNOWN and stall.detector.confidence_pct() == 0
+        assert stall.stay(field, 180, 60) == FREE
         assert stall.stay(field, 4 * 3600) == FREE and stall.detector.confidence_pct() < 75
 
 
@@ -275,6 +276,18 @@ def test_rows_taken_while_the_vehicle_still_moves_teach_nothing(steps: int) -> N
         stall.stay(EMPTY, 70, 70)
         assert stall.stay(EMPTY, HEARTBEAT_S) == FREE
         assert stall.stay(EMPTY, 7200) == FREE
+
+
+def test_what_is_far_beyond_a_neighbours_step_teaches_less_than_the_step_itself() -> None:
+    """The likelihood forgives a row that fits nothing, and so must what is learnt of it; a small step counts in full."""
+    before = learnt().detector._explanations[0]
+    gains, taught = parking._gains(before, 0.0, False), []
+    for away_ut in (0.1, 1.0, 100.0):
+        after = list(before)
+        parking._correct(after, (away_ut, 0.0, 0.0), gains, gains[4] + 1, away_ut**2, 1.0)
+        taught.append(after[parking._EMPTY] - before[parking._EMPTY])
+    assert taught[1] == pytest.approx(10 * taught[0], rel=1e-3)
+    assert 0 < taught[2] < taught[1] / 2
 
 
 def test_a_field_that_no_vehicle_makes_is_unknown() -> None:

@@ -61,7 +61,7 @@ class Bench:
 
     def wiring_faults(self):
         """What every driver has to say of a bus that fails, and that it works again afterwards."""
-        for change, held, errno in (({"absent": [NAME]}, None, 19), ({"i2c_failures": 99}, None, 19), ({}, 0, 110)):
+        for change, held, errno in (({"absent": [NAME]}, None, 19), ({"i2c_failures": 99}, None, 19), ({}, 0, 116)):
             world.change(change)
             machine.Pin(WIRES["sda"]).drive(held)  # 0: a chip holds the data line low
             assert refused(self.driver.start) == errno and refused(self.read) == errno, change

@@ -130,12 +130,12 @@ def field_and_faults():
     chip._registers[where] = right
     # A data line that is held low: nine clocks free it, or it is said.
     held_bus.hold(clocks=7)
-    assert refused(driver.start)[0] == 110
+    assert refused(driver.start)[0] == 116
     assert rescue(board) == ""
     driver.start()
     field_is(FIELDS[0])
     held_bus.hold(clocks=0)
-    assert rescue(board) == "the I2C data line is held low" and refused(driver.start)[0] == 110
+    assert rescue(board) == "the I2C data line is held low" and refused(driver.start)[0] == 116
     held_bus.release()
     assert rescue(board) == ""
     driver.start()

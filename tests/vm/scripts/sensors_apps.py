@@ -92,6 +92,7 @@ def strain():
     while [code for _, code in known[first : first + 40]] != [code for _, code in stored[:40]]:
         first += 1
         assert first < 300, "the first stored samples are not in the truth"
+    assert first >= 200, "a conversion of the time in which a node joins: the ring would overrun"
     assert len(stored) >= 55 * 80  # up to five runs wait for their frame
     for (at_us, code), (true_us, true_code) in zip(stored, known[first:]):
         assert code == true_code and abs(at_us - true_us) <= 1600, (at_us, true_us, code, true_code)

@@ -47,23 +47,27 @@ assert [(entry[0], entry[3], entry[4]) for entry in found] == [
 ], found
 assert wlan.config("mac") == machine.unique_id()
 
-# A wrong password: the port tries for ever, and says so only where it may stop trying.
+# A wrong password: the port tries for ever, refuses meanwhile to be set or to scan, and goes on saying why it failed.
 wlan.connect("home", "wrong")
+assert wlan.status() == network.STAT_CONNECTING and wlan.scan() == []
+refused(lambda: wlan.config(reconnects=1))
+refused(wlan.connect, "home", "right")
 time.sleep_ms(8000)
-assert not wlan.isconnected() and wlan.status() == network.STAT_CONNECTING
+assert not wlan.isconnected() and wlan.status() == network.STAT_WRONG_PASSWORD
 wlan.disconnect()
+assert wlan.status() == network.STAT_WRONG_PASSWORD
 wlan.config(reconnects=1)
-wlan.connect("home", "wrong")
-wait_until(lambda: wlan.status() == network.STAT_WRONG_PASSWORD)
 wlan.connect("nobody", "x")
+assert wlan.status() == network.STAT_WRONG_PASSWORD, "of the try before"
 wait_until(lambda: wlan.status() == network.STAT_NO_AP_FOUND)
+time.sleep_ms(8000)  # two tries
 wlan.config(reconnects=-1)
 
 # Association that never ends; then one that does.
 world.change({"wifi_stuck": True})
 wlan.connect("home", "right")
 time.sleep_ms(8000)
-assert wlan.status() == network.STAT_CONNECTING
+assert wlan.status() == network.STAT_NO_AP_FOUND, "of the try before"
 assert refused(socket.getaddrinfo, "127.0.0.1", PORT) == -202
 assert refused(socket.socket().connect, ("127.0.0.1", PORT)) == errno.EHOSTUNREACH
 world.change({"wifi_stuck": False, "wifi_connect_ms": 700})
@@ -124,6 +128,28 @@ async def echo():
 
 
 asyncio.run(echo())
+
+# An address that was set holds for every network until one is asked for; asking twice is an error that the port has no word for.
+wlan.ifconfig(("10.0.0.9", "255.255.255.0", "10.0.0.1", "10.0.0.1"))
+assert wlan.ifconfig()[0] == "10.0.0.9"
+wlan.ifconfig("dhcp")
+try:
+    wlan.ifconfig("dhcp")
+    raise AssertionError("taken twice")
+except RuntimeError:
+    pass
+wlan.disconnect()
+assert wlan.status() == network.STAT_IDLE
+
+# Where it may try once, a connection that is lost is not joined again.
+wlan.config(reconnects=0)
+wlan.connect("home", "right")
+wait_until(wlan.isconnected)
+world.change({"wifi": False})
+world.change({"wifi": True})
+time.sleep_ms(5000)
+assert not wlan.isconnected() and wlan.status() == network.STAT_BEACON_TIMEOUT
 wlan.active(False)
+refused(lambda: wlan.config(txpower=8))
 assert not wlan.isconnected() and refused(socket.getaddrinfo, "127.0.0.1", PORT) == -202
 print("ok")

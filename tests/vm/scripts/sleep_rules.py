@@ -204,6 +204,23 @@ def nothing_is_configured_while_a_trial_runs():
     assert config["settings"]["connect_wakes"] == 2, config["settings"]
 
 
+def a_program_that_somebody_stops_is_no_failed_boot():
+    """Ctrl-C in a wake, then a reset from the prompt, which the port calls "hard"."""
+
+    def stop(count, report, fault, why):
+        raise KeyboardInterrupt
+
+    app_of(stop, 600)
+    new_board()
+    for _ in range(7):
+        try:
+            run(machine.HARD_RESET)
+            raise ValueError("it went on")
+        except AssertionError as error:
+            assert error.args[0] == "the firmware has ended"
+    assert esp32.NVS("node").get_i32("boots") == 0
+
+
 def a_supply_that_breaks_down_gets_pauses():
     """Twelve starts that power did not outlive: the next one sleeps first, and does not connect."""
     app_of(lambda count, report, fault, why: None, 600)

@@ -169,6 +169,43 @@ def a_part_that_is_stuck_is_named_before_the_watchdog_bites():
     assert esp32.NVS("node").get_i32("boots") == 0, "the boot that followed was good"
 
 
+class Stopped(Well):
+    async def run(self, report, fault):
+        raise KeyboardInterrupt  # as Ctrl-C does, wherever the program is
+
+
+def a_program_that_somebody_stops_is_no_failed_boot():
+    """A tool that copies files stops the program, and then resets the board: the port says "hard", as after a panic."""
+    whole_node.mount()
+    whole_node.install()
+    for _ in range(7):
+        try:
+            whole_node.boot(Stopped, machine.HARD_RESET)
+            raise ValueError("it went on")
+        except AssertionError as error:
+            assert error.args[0] == "the firmware has ended"
+    assert esp32.NVS("node").get_i32("boots") == 0
+
+    os.remove("key.bin")
+    os.remove("config.json")
+    for _ in range(7):
+        try:
+            whole_node.boot(Well, machine.HARD_RESET)
+            raise ValueError("it went on")
+        except AssertionError as error:
+            assert error.args[0] == "the firmware has ended"
+    assert esp32.NVS("node").get_i32("boots") == 0, "a board that is being installed"
+    whole_node.install()
+
+    class Broken(Well):
+        async def run(self, report, fault):
+            machine.reset()
+
+    for count in range(1, 4):
+        whole_node.boot(Broken, machine.HARD_RESET)
+        assert esp32.NVS("node").get_i32("boots") & 0xFF == count - 1, "of the boots before"
+
+
 def safe_mode_lasts_an_hour_and_doubles():
     whole_node.mount()
     whole_node.install()

@@ -8,7 +8,7 @@ import sys
 import node_io
 import ram_flash
 from node_core import numbers
-from node_io import borrowed, number_store, seldom
+from node_io import borrowed, flash_store, number_store, seldom
 from world_of_outbox import ALARM, RECORD, TREND, held, pack, sealed, start
 
 TEXT = "y" * 150
@@ -80,6 +80,25 @@ def trend_waits_in_memory_and_moves_when_old_or_much(flash):
         count += 1
     assert 8 < count < 20, count  # 3.5 kB at about 250 bytes each
     assert sum(memory.bytes_held for memory in outbox._memories) == 0
+
+
+def the_fuller_the_queue_the_sooner_trend_moves_but_never_frame_by_frame(flash):
+    outbox, _ = start()
+
+    def waiting_at_most():
+        count = 0
+        while outbox._memories or not count:
+            outbox.queue(TREND, pack(TEXT), 0, 0)
+            count += 1
+        return count
+
+    alone = waiting_at_most()
+    fill(outbox, RECORD, 60)
+    beside_records = waiting_at_most()
+    for lane in (ALARM, RECORD, TREND):
+        fill(outbox, lane, 90)
+    beside_all = waiting_at_most()
+    assert alone > beside_records > beside_all >= 3, (alone, beside_records, beside_all)  # 768 bytes at about 250 each
 
 
 def alarms_and_records_are_on_flash_before_they_can_be_sent(flash):
@@ -243,6 +262,24 @@ def frames_stay_where_the_code_to_keep_them_cannot_be_loaded(flash):
     assert outbox.flush() and len(held(outbox)) == 1 and not outbox._memories
 
 
+def what_is_known_of_a_resting_segment_comes_back_whole(flash):
+    """Also of one behind 65,536 others, as a node without a network makes them within weeks, and of the last numbers of an epoch."""
+    entries = [
+        (number, first, tag, lowest)
+        for number in (1, 0xFFFF, 0x10000, 0xABCDEF)
+        for first, lowest in ((0, 0), (0xFFFF, 0x10000), (0x54321, 0xFFFFE), (0xFFFFF, flash_store.UNKNOWN))
+        for tag in (0, 0xFEDC)
+    ]
+    resting = flash_store.Resting()
+    for entry in entries:
+        resting.append(entry)
+    assert list(resting) == entries and len(resting) == len(entries)
+    for at in (len(entries) - 1, 7, 0):
+        resting.remove(at)
+        del entries[at]
+        assert list(resting) == entries, at
+
+
 def memory_that_cannot_move_stays_small(flash):
     outbox, listener = start(4)
     record = fill(outbox, RECORD, 80)
@@ -283,6 +320,19 @@ def acknowledged_numbers_below_the_floor_do_not_come_back(flash):
     again(flash)
     outbox, _ = start()
     assert not [key for key in held(outbox) if key[1] < floor]
+
+
+def nor_do_those_of_an_epoch_that_is_over(flash):
+    outbox, _ = start()
+    made = fill(outbox, RECORD, 20)
+    earlier = outbox.numbers.epoch
+    outbox.acknowledge(earlier, [[made[0], made[-2]]])
+    fill(outbox, ALARM, 40)
+    outbox.acknowledge(earlier, [[made[-1] + 1, outbox.numbers.next - 1]])
+    borrowed.call("node_io.queue_rare", "start_epoch", outbox, "another key")
+    again(flash)
+    outbox, _ = start()
+    assert sorted(held(outbox)) == [(earlier, made[-1])]
 
 
 def memory_lost_with_power_is_named(flash):
@@ -326,6 +376,31 @@ def a_broken_connection_hurries_only_what_was_sent(flash):
     outbox.hurry(waiting.epoch, waiting.sequences[i], 51)
     again_waiting, again_i = outbox.next_due(51)
     assert again_waiting.sequences[again_i] == made[0]
+
+
+def a_gateway_that_starts_anew_hurries_all_that_was_sent_and_a_connection_what_it_carried(flash):
+    outbox, _ = start()
+
+    def due(now_s):
+        found = []
+        while True:
+            one = outbox.next_due(now_s)
+            if one is None:
+                return found
+            waiting, i = one
+            found.append((waiting.epoch, waiting.sequences[i]))
+            outbox.sent(waiting, i, now_s * 1000)
+
+    fill(outbox, RECORD, 2)
+    earlier = outbox.numbers.epoch
+    borrowed.call("node_io.queue_rare", "start_epoch", outbox, "another key")
+    fill(outbox, RECORD, 2)
+    sent = due(50)
+    assert len(set(sent)) == 4 and due(51) == []
+    outbox.hurry(earlier, -1, 51)
+    assert due(52) == [key for key in sent if key[0] == earlier]
+    outbox.hurry(None, -1, 52)
+    assert sorted(due(53)) == sorted(sent)
 
 
 flash = ram_flash.RamFlash(48)
