@@ -50,9 +50,8 @@ PROMISE_REISSUE_MS = 5_000
 # A lane that stands still so long, although the gateway has had our receipt several times, has been trimmed: see `_check_stuck`.
 STUCK_MS = 20_000
 RESEND_EACH_MS = 60_000
-RESEND_LANE_MS = (
-    35_000  # a gateway takes one a lane in 30 s: of one lane's instances the one that has waited longest goes first
-)
+# A gateway takes one a lane in 30 s: of one lane's instances the one that has waited longest goes first.
+RESEND_LANE_MS = 35_000
 # For each batch of an older instance that came too early: its gateway may have lost or deleted the rest since.
 OLDER_ASKS_MAX = 10
 KEY_NOTED_MS = 3_600_000
@@ -121,13 +120,11 @@ class Intake:
         # What is only counted is committed once a second at most: a flood of garbage is no flood of transactions.
         self._counting, self._counts = Pace(64, 1_000), dict[str, int]()
         self._key_noted_ms: dict[tuple[str, str], int] = {}
-        self._stuck: dict[
-            ChainKey, tuple[int, int]
-        ] = {}  # the number held, and since when it is held and more is promised
+        # The number held, and since when it is held and more is promised.
+        self._stuck: dict[ChainKey, tuple[int, int]] = {}
         self._resend_ms: dict[ChainKey, int] = {}
-        self._lane_resends: dict[
-            tuple[str, int], tuple[int, int]
-        ] = {}  # when a lane's last one was asked, and its request
+        # When a lane's last one was asked, and its request.
+        self._lane_resends: dict[tuple[str, int], tuple[int, int]] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)

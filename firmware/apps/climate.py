@@ -67,9 +67,8 @@ class _Part:
         except OSError as error:
             self._is_started = False
             reason = _REASONS.get(error.errno)
-            if (
-                reason is None
-            ):  # 116 (ETIMEDOUT, which is 110 elsewhere), or a number of the chip's own driver: no sensor's fault
+            if reason is None:
+                # 116 (ETIMEDOUT, which is 110 elsewhere), or a number of the chip's own driver: no sensor's fault.
                 reason = borrowed.call("node_io.i2c_rescue", "rescue", self._board) or "the I2C bus is stuck"
             reason = "%s (%d)" % (reason, error.errno)
         fault(self.name, reason)
