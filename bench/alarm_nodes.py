@@ -79,6 +79,9 @@ def main() -> None:
             number, next_at = number + 1, next_at + each_s
             continue
         readable, _, _ = select.select([near.socket, far.socket, sys.stdin], [], [], max(0.0, min(0.1, next_at - now)))
+        for connection in (near, far):
+            # Or a broker, which does not set TCP_NODELAY, keeps the next one until the kernel acknowledges this one of itself.
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         if sys.stdin in readable and not stopped_at:
             sys.stdin.readline()
             stopped_at = time.monotonic()
@@ -89,8 +92,6 @@ def main() -> None:
                     for packet_id in puback_ids(body):
                         handed_on_at.setdefault(alarms[packet_id - 1][0], now)
         if far.socket in readable:
-            # Or the broker, which does not set TCP_NODELAY, keeps the next one until the kernel acknowledges this one of itself.
-            far.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             for kind, flags, body in far.packets():
                 if kind != 0x30:
                     continue
