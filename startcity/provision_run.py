@@ -212,7 +212,8 @@ class Run:
             template = "{name}: {said} Correct --set, and call this again without --resume."
             if answer.get("result") not in _ITS_SETTINGS and answer["state"] != "refused":
                 template = "{name}: {said} Call this again with --resume."
-            raise self._failed("NotConfigured", NOT_CONFIGURED, template, said=command_words(answer))
+            said = command_words(answer).rstrip(".") + "."  # a gateway's reason may have none
+            raise self._failed("NotConfigured", NOT_CONFIGURED, template, said=said)
         return True
 
     def _move(self) -> bool:

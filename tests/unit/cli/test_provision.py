@@ -185,7 +185,7 @@ def test_a_node_that_is_not_heard_may_have_been_erased(moved: int, says: str, in
         (None, None, "every 15 minutes at least, and answers when it has held with them for a minute"),
         ("failed", 4, "the old ones are back. Correct --set, and call this again without --resume"),
         ("failed", 3, "not possible now. Call this again with --resume"),
-        ("refused", None, "Correct --set, and call this again without --resume"),
+        ("refused", None, ". Correct --set, and call this again without --resume"),
     ],
 )
 def test_settings_that_were_not_taken_are_said_in_words(
