@@ -99,7 +99,7 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         """Reads the settings and opens what is on the disk. Raises: ConfigError, ProfileError, Unavailable."""
         self.config, self.id = config, GatewayId(config.gateway.id)
-        city, folder = config.city_broker, config.profiles.folder
+        city = config.city_broker
         self.clock = clock = make_clock(config.clock.trust)
         self.started_at_unix_ms, self.started_at_ms = time.time_ns() // 1_000_000, clock.monotonic_ms()
         self.counters = Counter[str]()
@@ -108,7 +108,7 @@ class Gateway:
         collector_key = (
             load_public(key_path) if key_path and (city.delivery == "receipt" or key_path.exists()) else None
         )
-        profiles = load_city_profiles(config.beside(folder) if folder else None)
+        profiles = load_city_profiles(config.profiles_folder)
         self.sleeping_profiles = {profile.id for profile in profiles.values() if profile.power_source == "battery"}
         nodes_endpoint = make_endpoint(config, "nodes_broker", config.nodes_broker, f"sc-{self.id}-nodes", GATHER_MS)
         city_endpoint = make_endpoint(config, "city_broker", city, f"sc-{self.id}")

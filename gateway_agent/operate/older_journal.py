@@ -34,8 +34,8 @@ def begin_anew_where_older(journal: Journal, present: bytes, changed: Collection
             log.warning("%s", error)
     if begun:
         log.error(
-            "the journal is older than the key %s: it was restored from a copy. A new instance begins in %s; compare both sides with"
-            " `startcity verify`",
+            "the journal knows of no change to the key %s: it was restored from an older copy, or the key was replaced by hand. A new"
+            " instance begins in %s; compare both sides with `startcity verify`",
             present.hex(),
             ", ".join(lane.word for lane in begun),
         )

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-from gateway_agent.journal import JournalLimits, JournalUnavailable
+from gateway_agent.journal import Journal, JournalLimits, JournalUnavailable
 from gateway_agent.model import ClockReading, GatewayId, Lane
 from gateway_agent.uplink.pump import Pump
 from gateway_agent.uplink.resends import EACH_MS, Resends
@@ -86,16 +86,22 @@ def test_a_start_after_a_rewind_takes_nothing_for_damaged_that_was_deleted(tmp_p
     journal.close()
 
 
-def test_the_ends_of_older_instances_are_those_that_the_city_has_receipted(tmp_path: Path) -> None:
-    """Of each its last batch, the newest four, over a restart; none that is still owed, and not the present one's."""
-    maker = BatchMaker(5)
-    journal = open_journal(tmp_path, maker)
+def end_instances(journal: Journal, maker: BatchMaker, count: int) -> list[bytes]:
+    """Fill, receipt and end the lane's instance so often; returns the last batch of each."""
     ends = []
-    for _ in range(6):
+    for _ in range(count):
         batches = fill(journal, maker, LANE, 3)
         journal.note_receipt(receipt_for(batches[2]), b"raw")
         ends.append(batches[2].batch)
         journal.new_instance(LANE)
+    return ends
+
+
+def test_the_ends_of_older_instances_are_those_that_the_city_has_receipted(tmp_path: Path) -> None:
+    """Of each its last batch, the newest four, over a restart; none that is still owed, and not the present one's."""
+    maker = BatchMaker(5)
+    journal = open_journal(tmp_path, maker)
+    ends = end_instances(journal, maker, 6)
     fill(journal, maker, LANE, 2)
     for _ in range(2):
         assert journal.older_ends(LANE) == ends[-4:]
@@ -111,12 +117,7 @@ def test_an_older_instance_whose_end_has_rotted_is_not_shown_by_another_ones_bat
     """Damage that is found only as the end is read: the others are told all the same, and nothing stands for the lost one."""
     maker = BatchMaker(7)
     journal = open_journal(tmp_path, maker)
-    ends = []
-    for _ in range(2):
-        batches = fill(journal, maker, LANE, 3)
-        journal.note_receipt(receipt_for(batches[2]), b"raw")
-        ends.append(batches[2].batch)
-        journal.new_instance(LANE)
+    ends = end_instances(journal, maker, 2)
     fill(journal, maker, LANE, 1)
     path = segment_files(tmp_path, LANE)[0]
     data = bytearray(path.read_bytes())

@@ -174,26 +174,26 @@ class Stopped(Well):
         raise KeyboardInterrupt  # as Ctrl-C does, wherever the program is
 
 
+def boot_and_end(app):
+    """Seven times, and the firmware gives the prompt back each time."""
+    for _ in range(7):
+        try:
+            whole_node.boot(app, machine.HARD_RESET)
+            raise ValueError("it went on")
+        except AssertionError as error:
+            assert error.args[0] == "the firmware has ended"
+
+
 def a_program_that_somebody_stops_is_no_failed_boot():
     """A tool that copies files stops the program, and then resets the board: the port says "hard", as after a panic."""
     whole_node.mount()
     whole_node.install()
-    for _ in range(7):
-        try:
-            whole_node.boot(Stopped, machine.HARD_RESET)
-            raise ValueError("it went on")
-        except AssertionError as error:
-            assert error.args[0] == "the firmware has ended"
+    boot_and_end(Stopped)
     assert esp32.NVS("node").get_i32("boots") == 0
 
     os.remove("key.bin")
     os.remove("config.json")
-    for _ in range(7):
-        try:
-            whole_node.boot(Well, machine.HARD_RESET)
-            raise ValueError("it went on")
-        except AssertionError as error:
-            assert error.args[0] == "the firmware has ended"
+    boot_and_end(Well)
     assert esp32.NVS("node").get_i32("boots") == 0, "a board that is being installed"
     whole_node.install()
 
