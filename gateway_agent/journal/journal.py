@@ -75,7 +75,9 @@ class Journal:
             lane: LaneRecovery(files, log, gateway_id, self._quarantine, sign_gap) for lane, log in self._logs.items()
         }
         self._receipts = ReceiptLog(files, directory / "receipts.log")
-        self._snapshot = SnapshotFile(files, directory / "received.snap", self._logs, self.counters)
+        self._snapshot = SnapshotFile(
+            files, directory / "received.snap", self._logs, self._receipts.settled, self.counters
+        )
         self._reading = Reading(directory, self._logs, self._recoveries, self._receipts, self._lock, self.counters)
         self._city = CityWord(directory, gateway_id, self._logs, self._receipts, self._reading, self.counters)
         self._room = Room(

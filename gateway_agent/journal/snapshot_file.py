@@ -7,7 +7,7 @@ Segments may go only once their numbers are in it: a node that repeats such a fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from gateway_agent.errors import ConfigError
@@ -24,10 +24,19 @@ from gateway_agent.model import Lane, Received
 class SnapshotFile:
     """The received numbers in memory, and their copy on the disk."""
 
-    def __init__(self, files: Files, path: Path, logs: Mapping[Lane, LaneLog], counters: JournalCounters) -> None:
+    def __init__(
+        self,
+        files: Files,
+        path: Path,
+        logs: Mapping[Lane, LaneLog],
+        settled: Callable[[tuple[Lane, bytes]], int],
+        counters: JournalCounters,
+    ) -> None:
+        """`settled` gives the number up to which nothing is left to do, of a lane and instance."""
         self._files = files
         self._path = path
         self._logs = logs
+        self._settled = settled
         self._counters = counters
         self.received = ReceivedNumbers()
         self.covered = dict.fromkeys(Lane, 0)  # by lane, the serial up to which the copy has all numbers
@@ -68,7 +77,7 @@ class SnapshotFile:
 
     def take(self) -> None:
         """Write the copy. Raises: OSError: the old one stays."""
-        covered = {lane: _covered_serial(log) for lane, log in self._logs.items()}
+        covered = {lane: self._covered_serial(lane, log) for lane, log in self._logs.items()}
         data = encode_snapshot(self.received, covered)
         replace_file(self._files, self._path, self._path.with_suffix(".new"), data)
         self.covered = covered
@@ -85,12 +94,15 @@ class SnapshotFile:
         except OSError:
             self._counters.failed_snapshots += 1  # due again after the next append
 
+    def _covered_serial(self, lane: Lane, log: LaneLog) -> int:
+        """The last finished segment, but none from the first with an unsigned hole on: that is to be found again.
 
-def _covered_serial(log: LaneLog) -> int:
-    """The last finished segment, but none from the first with an unsigned hole on: that is to be found again."""
-    serial = 0
-    for segment in log.segments[:-1]:
-        if segment.has_holes:
-            break
-        serial = segment.serial
-    return serial
+        Of a segment that the city has receipted to its end nobody wants a gap any more, and none will be signed: its holes would else
+        keep it, and all that follows, from ever being deleted.
+        """
+        serial = 0
+        for segment in log.segments[:-1]:
+            if segment.has_holes and segment.last > self._settled((lane, segment.instance)):
+                break
+            serial = segment.serial
+        return serial

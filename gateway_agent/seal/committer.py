@@ -7,6 +7,8 @@ Guarantees
 * One worker thread seals and appends; while it syncs, the next frames gather, so one sync serves all that came
   meanwhile (group commit).
 * `on_synced` is called only with batches that are on the disk, files and directories synced.
+* Alarms that become due while a batch of another lane is encoded pass it: the worker seals and syncs them between two steps
+  of the encoding, and goes on.
 * A disk that refuses loses nothing: the frames that were to be sealed are kept and sealed anew, with back-off,
   until it takes them. While that lasts
   `refusal` says why, and the caller takes no new frames in.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -25,6 +28,7 @@ from gateway_agent.model import AdmittedFrame, Eviction, Lane, LaneHead, SealedB
 from gateway_agent.ports import Clock
 from gateway_agent.seal.lanes import Lanes
 from gateway_agent.seal.sealer import Sealer
+from gateway_agent.wire.body import no_pause
 from gateway_agent.wire.loss import LossReason, loss_records
 
 log = logging.getLogger(__name__)
@@ -77,17 +81,23 @@ class Committer:
         self.refused_count = 0
         self.frames_in_work = 0
         self._is_alarm_in_work = False
+        # Alarms that shall pass what is in work. Set by the loop where it is None, and taken away by the worker once they are synced:
+        # what the worker does not come to is the loop's next work.
+        self._passing: list[AdmittedFrame] | None = None
+        self._passed: deque[tuple[Work, list[SealedBatch]]] = deque()  # synced, and not told yet
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.due_since_ms: int | None = None  # when the work that runs now became due
         self._named: tuple[Lane, bytes, int, int] | None = None  # the eviction that was written down last
 
     def wake(self) -> None:
         """A lane may have become due, or due earlier."""
         self._wake.set()
+        self._let_alarms_pass()
 
     @property
     def has_alarm(self) -> bool:
         """Whether an alarm is on its way to the disk."""
-        return self._is_alarm_in_work or self._lanes.has(Lane.ALARM)
+        return self._is_alarm_in_work or self._passing is not None or self._lanes.has(Lane.ALARM)
 
     async def flush(self) -> None:
         """Done when nothing waits and nothing is in work."""
@@ -109,34 +119,71 @@ class Committer:
 
     async def run(self) -> None:
         """Seal and sync whatever becomes due."""
+        self._loop = asyncio.get_running_loop()
         times_ahead = 0
         while True:
             now_ms = self._clock.monotonic_ms()
             due = self._lanes.waiting() if self._is_flushing else self._lanes.due(now_ms)
-            if not due:
+            if self._passing is not None:
+                due = []
+            elif not due:
                 await self._wait(self._lanes.next_deadline_ms(), now_ms)
                 continue
             # An alarm does not wait until a full batch of another lane is sealed and synced with it; but alarms go ahead some times
             # only, or a flood of them would keep the others from the disk.
-            if due[0] is Lane.ALARM and len(due) > 1 and times_ahead < AHEAD_MAX:
+            elif due[0] is Lane.ALARM and len(due) > 1 and times_ahead < AHEAD_MAX:
                 due = due[:1]
                 times_ahead += 1
             else:
                 times_ahead = 0
             deadline_ms = self._lanes.next_deadline_ms()
             self.due_since_ms = now_ms if deadline_ms is None else min(now_ms, deadline_ms)
-            work: Work = [(lane, self._lanes.take(lane, now_ms)) for lane in due]
-            self.frames_in_work = sum(len(frames) for _, frames in work)
-            self._is_alarm_in_work = due[0] is Lane.ALARM
+            work: Work = [(lane, self._take(lane, now_ms)) for lane in due]
+            if self._passing is not None:  # the worker was done before it came to them
+                work, self._passing = [(Lane.ALARM, self._passing)], None
+            self._is_alarm_in_work = work[0][0] is Lane.ALARM
             sealed = await self._commit(work)
-            self.frames_in_work = 0
             self._is_alarm_in_work = False
             self.due_since_ms = None
-            for lane, frames in work:
-                sealed_bytes = sum(len(batch.batch) for batch in sealed if batch.lane is lane)
-                self._lanes.learn(lane, frames, sealed_bytes)
-            self._on_synced(sealed)
-            self._idle.set()
+            self._note_passed()
+            self._note_synced(work, sealed)
+
+    def _take(self, lane: Lane, now_ms: int) -> list[AdmittedFrame]:
+        frames = self._lanes.take(lane, now_ms)
+        self.frames_in_work += len(frames)
+        return frames
+
+    def _note_synced(self, work: Work, sealed: list[SealedBatch]) -> None:
+        for lane, frames in work:
+            self.frames_in_work -= len(frames)
+            self._lanes.learn(lane, frames, sum(len(batch.batch) for batch in sealed if batch.lane is lane))
+        self._on_synced(sealed)
+        self._idle.set()
+
+    def _let_alarms_pass(self) -> None:
+        """While other lanes are in work: hand the alarms that are due to the worker."""
+        if not self.frames_in_work or self._is_alarm_in_work or self._passing is not None:
+            return
+        now_ms = self._clock.monotonic_ms()
+        if Lane.ALARM in self._lanes.due(now_ms):
+            self._passing = self._take(Lane.ALARM, now_ms)
+
+    def _pass(self) -> None:
+        """In the worker, between two steps of an encoding. Raises: Unavailable, NoRoom; then they still wait to pass."""
+        frames = self._passing
+        if frames is None:
+            return
+        work: Work = [(Lane.ALARM, frames)]
+        sealed = self._try_to_append(work)
+        self._passing = None
+        self._passed.append((work, sealed))
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._note_passed)
+
+    def _note_passed(self) -> None:
+        while self._passed:
+            self._note_synced(*self._passed.popleft())
+        self._let_alarms_pass()
 
     async def _wait(self, deadline_ms: int | None, now_ms: int) -> None:
         """Until the deadline or `wake`."""
@@ -223,9 +270,11 @@ class Committer:
     def _try_to_append(self, work: Work) -> list[SealedBatch]:
         clock = self._clock.read()
         sealed: list[SealedBatch] = []
+        pause = no_pause if work[0][0] is Lane.ALARM else self._pass
         try:
             for lane, frames in work:
-                sealed += self._sealer.seal(self._store.head(lane), self._store.is_segment_start(lane), frames, clock)
+                head, is_segment_start = self._store.head(lane), self._store.is_segment_start(lane)
+                sealed += self._sealer.seal(head, is_segment_start, frames, clock, pause)
             self._store.append(sealed)
         except Exception:
             # The nodes of these batches stand in the tables already, but nobody will have the batches.

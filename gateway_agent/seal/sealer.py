@@ -8,7 +8,7 @@ latest after 64), and whenever a batch was sealed in vain: a reader can then alw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway_agent.model import (
     AdmittedFrame,
@@ -25,7 +25,7 @@ from gateway_agent.model import (
     SealedBatch,
 )
 from gateway_agent.wire.batch import BatchHeader, link_of, seal_batch
-from gateway_agent.wire.body import encode_body
+from gateway_agent.wire.body import encode_body, no_pause
 from gateway_agent.wire.node_table import NodeTable
 from gateway_agent.wire.signer import Signer
 
@@ -49,27 +49,34 @@ class Sealer:
         self._tables.pop(lane, None)
 
     def seal(
-        self, head: LaneHead, is_segment_start: bool, frames: Sequence[AdmittedFrame], clock: ClockReading
+        self,
+        head: LaneHead,
+        is_segment_start: bool,
+        frames: Sequence[AdmittedFrame],
+        clock: ClockReading,
+        pause: Callable[[], None] = no_pause,
     ) -> list[SealedBatch]:
         """Batches that continue `head` and hold all of `frames`: one, or more where one would be too long.
+
+        In `pause` (see `encode_body`) other lanes may be sealed, but not this one.
 
         Of several none leans on another: a power cut may tear the first and leave the second, which must be readable then.
         """
         if is_segment_start:
             self.forget_table(head.lane)
         try:
-            return [self._seal_one(head, frames, clock)]
+            return [self._seal_one(head, frames, clock, pause)]
         except ValueError:
             # Above the limits of docs/wire.md section 13. The size was estimated; halves are surely smaller.
             self.forget_table(head.lane)
             if len(frames) < 2:
                 raise
         middle = len(frames) // 2
-        first = self.seal(head, False, frames[:middle], clock)
+        first = self.seal(head, False, frames[:middle], clock, pause)
         last = first[-1]
         next_head = LaneHead(head.lane, head.instance, last.number, link_of(last.batch))
         self.forget_table(head.lane)
-        return first + self.seal(next_head, False, frames[middle:], clock)
+        return first + self.seal(next_head, False, frames[middle:], clock, pause)
 
     def seal_own(
         self, head: LaneHead, is_segment_start: bool, readings: Sequence[OwnReading], clock: ClockReading
@@ -87,20 +94,30 @@ class Sealer:
             head = LaneHead(head.lane, head.instance, head.number + 1, link_of(batch))
         return sealed
 
-    def _seal_one(self, head: LaneHead, frames: Sequence[AdmittedFrame], clock: ClockReading) -> SealedBatch:
+    def _seal_one(
+        self, head: LaneHead, frames: Sequence[AdmittedFrame], clock: ClockReading, pause: Callable[[], None]
+    ) -> SealedBatch:
         rows = [frame[0] for frame in frames]
         body = Body(
             tuple([row for row in rows if isinstance(row, FrameRow)]),
             tuple([row for row in rows if isinstance(row, OpaqueRow)]),
         )
-        batch = self._seal_body(head, body, len(frames), clock)
+        batch = self._seal_body(head, body, len(frames), clock, pause)
+        pause()
         return SealedBatch(head.lane, head.instance, head.number + 1, batch, received_in(frames))
 
-    def _seal_body(self, head: LaneHead, body: Body, frames_count: int, clock: ClockReading) -> bytes:
+    def _seal_body(
+        self,
+        head: LaneHead,
+        body: Body,
+        frames_count: int,
+        clock: ClockReading,
+        pause: Callable[[], None] = no_pause,
+    ) -> bytes:
         table = self._tables.get(head.lane)
         if table is None or not table.has_room(frames_count):
             table = self._tables[head.lane] = NodeTable()
-        body_bytes = encode_body(body, table)
+        body_bytes = encode_body(body, table, pause)
         header = BatchHeader(self._gateway_id, head.lane, head.instance, head.number + 1, head.link, clock)
         return seal_batch(header, body_bytes, self._signer)
 

@@ -13,7 +13,7 @@ in that table. For a given table and order of groups there is one encoding, and 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter, sub
 from typing import Any
 
@@ -44,8 +44,15 @@ class _Kids(dict[Kid, int]):
         return index
 
 
-def encode_body(body: Body, table: NodeTable) -> bytes:
+def no_pause() -> None:
+    """Nothing is more urgent than the encoding."""
+
+
+def encode_body(body: Body, table: NodeTable, pause: Callable[[], None] = no_pause) -> bytes:
     """Encode what a batch holds. `table` then holds what the lane's next body needs; it is left as it was when an error is raised.
+
+    `pause` is called between the steps, some ten times and each millisecond or two of a full batch: what is more urgent may be done
+    there. What it raises ends the encoding.
 
     Raises:
         ValueError: more frames than a batch may hold, or a table that has no room for them (`NodeTable.has_room`).
@@ -54,13 +61,14 @@ def encode_body(body: Body, table: NodeTable) -> bytes:
         raise ValueError(f"a batch holds {BATCH_FRAMES_MAX} frames at most")
     added = _Kids(len(table.kids))
     groups = _group(body, table, added)
+    pause()
     known = table.indexes
     opaque = [
         [known[row.kid] if row.kid in known else added[row.kid], row.sequence, row.reason, row.pack_bytes]
         for row in body.opaque
     ]
     written: dict[GroupKey, Rows] = {}
-    parts = [_encode_group(key, rows, table.last(key), written) for key, rows in groups.items()]
+    parts = [_encode_group(key, rows, table.last(key), written, pause) for key, rows in groups.items()]
     fields: dict[bytes, bytes] = {
         b"\x00": cbor.encode_int(table.age),
         b"\x01": cbor.encode(list(added)),
@@ -93,22 +101,28 @@ def _group(body: Body, table: NodeTable, added: _Kids) -> dict[GroupKey, list[_R
     return groups
 
 
-def _encode_group(key: GroupKey, rows: list[_Row], last: Rows, written: dict[GroupKey, Rows]) -> bytes:
+def _encode_group(
+    key: GroupKey, rows: list[_Row], last: Rows, written: dict[GroupKey, Rows], pause: Callable[[], None]
+) -> bytes:
     """One group; its nodes' last rows go into `written`."""
     shape, is_boot = key
     # By (node, sequence). Frames arrive nearly in the order of their numbers, so two stable sorts by one number each cost half of one
     # that compares rows.
     rows.sort(key=_sequence_of)
     rows.sort(key=_node_of)
+    pause()
     nodes, sequences, times, boots, offsets, values = zip(*rows, strict=True)
     columns = list(zip(*values, strict=True))
     fixed = [sequences, times, boots] if is_boot else [sequences, times]
     numbers = [column for field, column in zip(shape, columns, strict=True) if field.kind == Kind.NUMBER]
     carried: list[Numbers] = list(zip(*fixed, *numbers, strict=True))
+    pause()
     befores = zip(*_befores(nodes, carried, last), strict=True)
+    pause()
     steps = [list(map(sub, column, before)) for column, before in zip((*fixed, *numbers), befores, strict=True)]
     written[key] = dict(zip(nodes, carried, strict=True))  # of a node's rows the last one stays
 
+    pause()
     same_offsets = offsets.count(offsets[0]) == len(offsets)
     every_offset: Iterable[tuple[int, ...]] = offsets[:1] if same_offsets else offsets
     is_whole = not any([time % STEP_S_MS for time in steps[1]]) and not any(
@@ -133,6 +147,7 @@ def _encode_group(key: GroupKey, rows: list[_Row], last: Rows, written: dict[Gro
         is_number = field.kind == Kind.NUMBER
         written_values = encode_integers(next(number_steps)) if is_number else _values(field.kind, column)
         parts += (b"\x82", _offsets(own, step), written_values)
+        pause()
     return b"".join(parts)
 
 

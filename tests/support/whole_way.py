@@ -18,7 +18,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from collector.archive import Archive
 from collector.archive_reading import ArchiveReader
@@ -48,6 +48,7 @@ from gateway_agent.wire.key_change import parse_key_change, sign_key_change
 from gateway_agent.wire.loss import NAME, read_loss
 from gateway_agent.wire.state import State, sign_state
 from tests.support.journal_campaign import COLLECTOR, GATEWAY_ID, Frame, Nodes, frames_of, read_all
+from tests.support.mid_work import MidWork
 from tests.support.power_cut_files import PowerCutError, PowerCutFiles
 from tests.support.signing_gateway import GATEWAY, START_MS, test_only_signer
 
@@ -232,7 +233,15 @@ class WholeWay:
         self._note_kept(journal)
         self._sealer = Sealer(GATEWAY_ID, self._signer)
         self._lanes, self._admitted = Lanes(1_000), set()
-        self._committer = Committer(self._lanes, self._sealer, journal, self, self._in_thread, self._note_synced)
+        store: Any = MidWork(journal, self._alarm_in_mid_work)
+        self._committer = Committer(
+            self._lanes,
+            self._sealer,
+            store,
+            self,
+            self._in_thread,
+            lambda sealed: self._note_synced(sealed) if self._journal is journal else None,
+        )
         window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, 20)
         self._receipts = Receipts(GATEWAY_ID, COLLECTOR.public_key, journal, self._in_thread, self.counts)
         self._pump = self._receipts.pump = Pump(
@@ -324,6 +333,11 @@ class WholeWay:
             self._admitted |= new
             self._lanes.add([waiting[identity] for identity in sorted(new)], self._now_ms)
         self._committer.wake()
+
+    def _alarm_in_mid_work(self) -> None:
+        if self.rng.random() < 0.2:
+            self._nodes.measure(Lane.ALARM, 1)
+            self._send_frames()
 
     def _note_synced(self, sealed: list[SealedBatch]) -> None:
         for batch in sealed:

@@ -37,6 +37,7 @@ from gateway_agent.wire.gap import Gap, GapReason, open_gap, sign_gap
 from gateway_agent.wire.loss import LossReason, loss_records, read_loss
 from gateway_agent.wire.node_table import NodeTable
 from gateway_agent.wire.signer import Signer
+from tests.support.mid_work import MidWork
 
 GATEWAY = GatewayId("test-01")
 SIGNER = Signer.generate()
@@ -139,7 +140,7 @@ async def filled(field: Field, rounds: int, choose: Callable[[], list[Lane]]) ->
 
 async def test_every_acknowledged_frame_is_stored_or_named(tmp_path: Path) -> None:
     """Five times more than the journal holds, of all lanes: each acknowledged frame is in it or in a signed loss record,
-    every alarm is in it, and a node that repeats an evicted frame is known after a restart."""
+    every alarm is in it, also one that came in mid-work, and a node that repeats an evicted frame is known after a restart."""
     seed = random.SystemRandom().randrange(1 << 24)
     print(f"seed={seed}")
     field = Field(tmp_path / "journal", seed)
@@ -149,6 +150,12 @@ async def test_every_acknowledged_frame_is_stored_or_named(tmp_path: Path) -> No
         lanes = field.rng.choices([Lane.RECORD, Lane.TREND], k=field.rng.randrange(1, 12))
         return [*lanes, *([next(alarms, Lane.TREND)] if field.rng.random() < 0.2 else [])]
 
+    def alarm_in_mid_work() -> None:
+        if field.rng.random() < 0.1 and (lane := next(alarms, None)) is not None:
+            field.lanes.add([field.frame(lane)], 0)
+            field.committer.wake()
+
+    field.committer._store = MidWork(field.journal, alarm_in_mid_work)  # type: ignore[assignment]
     await filled(field, 250, choose)
     stored, lost, evicted = field.found()
     assert field.clock.slept == 0, "it stopped acknowledging although there was something to give up"

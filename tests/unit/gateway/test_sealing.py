@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -119,12 +120,16 @@ class Shelf:
     def __init__(self) -> None:
         self.batches: list[SealedBatch] = []
         self.refusals_left = 0
+        # Before a batch of records is encoded, in the thread that seals.
+        self.on_begin: Callable[[], None] = lambda: None
 
     def head(self, lane: Lane) -> LaneHead:
         mine = [batch for batch in self.batches if batch.lane is lane]
         return LaneHead(lane, b"instance", len(mine), link_of(mine[-1].batch) if mine else bytes(32))
 
     def is_segment_start(self, lane: Lane) -> bool:
+        if lane is not Lane.ALARM:
+            self.on_begin()
         return False
 
     def append(self, batches: Sequence[SealedBatch]) -> None:
@@ -229,6 +234,106 @@ async def test_an_alarm_is_synced_before_a_full_batch_that_is_due_with_it(settin
         while len(told) < 5:
             await asyncio.sleep(0)
     assert told[:5] == [*[[Lane.ALARM]] * 4, [Lane.ALARM, Lane.TREND]]
+
+
+def raise_alarms_in_mid_work(setting: Setting, alarms: Sequence[AdmittedFrame]) -> None:
+    """They arrive, one each time, when the next batches of records are begun."""
+    left = list(alarms)
+
+    def begin() -> None:
+        if left:
+            setting.lanes.add([left.pop(0)], setting.clock.now_ms)
+            setting.committer.wake()
+
+    setting.shelf.on_begin = begin
+
+
+async def flushed(setting: Setting) -> list[list[Lane]]:
+    """Flush; the lanes of each news of a sync."""
+    told: list[list[Lane]] = []
+
+    def on_synced(batches: list[SealedBatch]) -> None:
+        told.append([batch.lane for batch in batches])
+        setting.synced.extend(batches)
+
+    setting.committer._on_synced = on_synced
+    async with asyncio.timeout(10):
+        await setting.committer.flush()
+    assert setting.committer.frames_in_work == 0
+    assert not setting.committer.has_alarm
+    return told
+
+
+async def test_an_alarm_passes_a_batch_that_is_being_encoded(setting: Setting) -> None:
+    """It is stored and told first though its batch was begun last; both are there once, and each continues its lane."""
+    setting.lanes.add([frame(number) for number in range(500)], 0)
+    raise_alarms_in_mid_work(setting, [frame(1_000, lane=Lane.ALARM)])
+    assert await flushed(setting) == [[Lane.ALARM], [Lane.RECORD]]
+    assert setting.synced == setting.shelf.batches
+    assert sequences(setting.shelf.batches) == [*range(500), 1_000]
+    assert [opened(batch).header.number for batch in setting.shelf.batches] == [1, 1]
+
+
+async def test_alarms_are_told_while_the_thread_goes_on_with_its_work(setting: Setting) -> None:
+    """In a thread of its own: the first alarm passes the records, and is told before the trends are begun; the next passes those."""
+    loop, first_is_told = asyncio.get_running_loop(), threading.Event()
+    told: list[list[Lane]] = []
+
+    async def arrive() -> bool:
+        setting.lanes.add([frame(1_000, lane=Lane.ALARM)], 0)
+        setting.committer.wake()
+        return setting.committer.has_alarm and not setting.lanes.has(Lane.ALARM)
+
+    def begin() -> None:
+        if setting.shelf.batches:
+            assert first_is_told.wait(10)
+        else:
+            assert asyncio.run_coroutine_threadsafe(arrive(), loop).result(10)
+
+    def on_synced(batches: list[SealedBatch]) -> None:
+        told.append([batch.lane for batch in batches])
+        if len(told) == 1:
+            setting.lanes.add([frame(1_001, lane=Lane.ALARM)], 0)
+            loop.call_soon(first_is_told.set)
+
+    setting.shelf.on_begin = begin
+    setting.committer._on_synced = on_synced
+    setting.committer._worker = asyncio.to_thread  # type: ignore[assignment]
+    setting.lanes.add([frame(1), frame(2, lane=Lane.TREND)], 0)
+    async with asyncio.timeout(20):
+        await setting.committer.flush()
+    assert told == [[Lane.ALARM], [Lane.ALARM], [Lane.RECORD, Lane.TREND]]
+    assert sequences(setting.shelf.batches) == [1, 2, 1_000, 1_001]
+
+
+async def test_an_alarm_that_the_worker_did_not_come_to_is_sealed_next(setting: Setting) -> None:
+    """It comes when the encoding has made its last pause: it is the next work, and is neither forgotten nor sealed twice."""
+    append = setting.shelf.append
+
+    def append_late(batches: Sequence[SealedBatch]) -> None:
+        append(batches)
+        if len(setting.shelf.batches) == 1:
+            setting.lanes.add([frame(1_000, lane=Lane.ALARM)], setting.clock.now_ms)
+            setting.committer.wake()
+
+    setting.shelf.append = append_late  # type: ignore[method-assign]
+    setting.lanes.add([frame(number) for number in range(10)], 0)
+    assert await flushed(setting) == [[Lane.RECORD], [Lane.ALARM]]
+    assert sequences(setting.shelf.batches) == [*range(10), 1_000]
+
+
+async def test_a_disk_that_refuses_a_passing_alarm_loses_nothing(setting: Setting) -> None:
+    """Three refusals while an alarm passes: both lanes are sealed anew, nothing is stored twice, and all of it opens."""
+    setting.shelf.refusals_left = 3
+    setting.lanes.add([frame(number) for number in range(50)], 0)
+    raise_alarms_in_mid_work(setting, [frame(1_000 + number, lane=Lane.ALARM) for number in range(3)])
+    told = await flushed(setting)
+    assert told[0] == [Lane.ALARM]
+    assert setting.committer.refused_count == 3
+    assert sequences(setting.shelf.batches) == [*range(50), *range(1_000, 1_003)]
+    tables = {Lane.ALARM: NodeTable(), Lane.RECORD: NodeTable()}
+    for batch in setting.shelf.batches:
+        decode_body(opened(batch).opened_body(), tables[batch.lane])
 
 
 async def test_an_alarm_is_sealed_one_turn_of_the_loop_after_it_woke(setting: Setting) -> None:

@@ -256,6 +256,27 @@ def test_a_hole_that_the_city_has_receipted_is_no_loss(made: Made) -> None:
     again.close()
 
 
+def test_a_hole_that_the_city_has_receipted_keeps_nothing_from_being_deleted(made: Made) -> None:
+    """No gap will ever stand there. Its segment goes when room is needed, and so does what follows it, also after a restart."""
+    directory, maker, batches = made
+    journal = open_journal(directory, maker)
+    journal.note_receipt(receipt_for(batches[-1]), b"raw")
+    journal.close()
+    (directory / "received.snap").unlink()
+    path = segment_files(directory, Lane.RECORD)[0]
+    data = bytearray(path.read_bytes())
+    data[scan(bytes(data)).pieces[1].end - 1] ^= 1
+    path.write_bytes(data)
+    for turn in range(2):
+        again = open_journal(directory, maker, limits=JournalLimits(bytes_max=16_000, segment_bytes=2_000))
+        for _ in range(60):
+            (batch,) = fill(again, maker, Lane.RECORD, 1)
+            again.note_receipt(receipt_for(batch), b"raw")
+        assert not path.exists()
+        assert _numbers(read_all(again, Lane.RECORD))[-1] == 24 + 60 * (turn + 1)
+        again.close()
+
+
 def test_a_tail_that_the_city_holds_but_we_do_not_starts_a_new_instance(made: Made) -> None:
     """A disk that forgot the end of a lane is found out by the receipt, and no number is used twice."""
     directory, maker, batches = made

@@ -106,6 +106,34 @@ def test_a_body_that_cannot_be_written_leaves_the_table_alone() -> None:
     assert decode_body(encode_body(Body((row(2),)), table), NodeTable.load(known)).frames == (row(2),)
 
 
+def test_what_a_pause_raises_leaves_the_table_alone() -> None:
+    """Pauses come all along an encoding and change nothing of it; whichever raises, the next body is as if there had been no try."""
+    first, second = Body((row(1, 5), row(2, 6))), Body((row(1, 6), row(3, 1, name="other")))
+    pauses = 0
+
+    def count() -> None:
+        nonlocal pauses
+        pauses += 1
+
+    expected = encode_body(second, table_of(first))
+    assert encode_body(second, table_of(first), count) == expected
+    assert pauses >= 10
+
+    for place in range(pauses):
+        left = place
+
+        def stop() -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise InterruptedError
+
+        table = table_of(first)
+        with pytest.raises(InterruptedError):
+            encode_body(second, table, stop)
+        assert encode_body(second, table) == expected
+
+
 def test_a_table_is_kept_as_bytes() -> None:
     """What `dump` wrote, `load` reads to an equal table, in few bytes a node."""
     table = table_of(Body(tuple(row(node, node) for node in range(200))), Body((row(3, 999), row(900, boot=7))))
