@@ -8,7 +8,7 @@ Guarantees
   meanwhile (group commit).
 * `on_synced` is called only with batches that are on the disk, files and directories synced.
 * Alarms that become due while a batch of another lane is encoded pass it: the worker seals and syncs them between two steps
-  of the encoding, and goes on.
+  of the encoding, and goes on; so often at most that a flood of alarms cannot keep the others from the disk.
 * A disk that refuses loses nothing: the frames that were to be sealed are kept and sealed anew, with back-off,
   until it takes them. While that lasts
   `refusal` says why, and the caller takes no new frames in.
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 EVICTIONS_MAX = 16  # for one append: a segment each
 AHEAD_MAX = 4  # commits of alarms alone while other lanes are due
+PASSES_MAX = 16  # of alarms, each with a sync, past one batch of another lane
 
 Work = list[tuple[Lane, list[AdmittedFrame]]]
 
@@ -84,6 +85,7 @@ class Committer:
         # Alarms that shall pass what is in work. Set by the loop where it is None, and taken away by the worker once they are synced:
         # what the worker does not come to is the loop's next work.
         self._passing: list[AdmittedFrame] | None = None
+        self._passes_count = 0  # past what is in work
         self._passed: deque[tuple[Work, list[SealedBatch]]] = deque()  # synced, and not told yet
         self._loop: asyncio.AbstractEventLoop | None = None
         self.due_since_ms: int | None = None  # when the work that runs now became due
@@ -142,6 +144,7 @@ class Committer:
             if self._passing is not None:  # the worker was done before it came to them
                 work, self._passing = [(Lane.ALARM, self._passing)], None
             self._is_alarm_in_work = work[0][0] is Lane.ALARM
+            self._passes_count = 0
             sealed = await self._commit(work)
             self._is_alarm_in_work = False
             self.due_since_ms = None
@@ -165,7 +168,8 @@ class Committer:
         if not self.frames_in_work or self._is_alarm_in_work or self._passing is not None:
             return
         now_ms = self._clock.monotonic_ms()
-        if Lane.ALARM in self._lanes.due(now_ms):
+        if self._passes_count < PASSES_MAX and Lane.ALARM in self._lanes.due(now_ms):
+            self._passes_count += 1
             self._passing = self._take(Lane.ALARM, now_ms)
 
     def _pass(self) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -304,6 +305,32 @@ async def test_alarms_are_told_while_the_thread_goes_on_with_its_work(setting: S
         await setting.committer.flush()
     assert told == [[Lane.ALARM], [Lane.ALARM], [Lane.RECORD, Lane.TREND]]
     assert sequences(setting.shelf.batches) == [1, 2, 1_000, 1_001]
+
+
+async def test_a_flood_of_alarms_passes_a_batch_sixteen_times_only(setting: Setting) -> None:
+    """One alarm before each of forty pauses: the batch is on the disk behind the first sixteen, and none is lost."""
+    loop, told, count = asyncio.get_running_loop(), list[Lane](), 40
+
+    class PausingOften(Sealer):
+        def seal(self, head: LaneHead, *others: Any) -> list[SealedBatch]:
+            pause = others[-1]
+            for number in range(count) if head.lane is Lane.RECORD else ():
+                asyncio.run_coroutine_threadsafe(arrive(number), loop).result(10)
+                pause()
+            return super().seal(head, *others)
+
+    async def arrive(number: int) -> None:
+        setting.lanes.add([frame(1_000 + number, node=2 + number, lane=Lane.ALARM)], 0)
+        setting.committer.wake()
+
+    setting.committer._sealer = PausingOften(GATEWAY, SIGNER)
+    setting.committer._on_synced = lambda batches: told.extend(batch.lane for batch in batches)
+    setting.committer._worker = asyncio.to_thread  # type: ignore[assignment]
+    setting.lanes.add([frame(1)], 0)
+    async with asyncio.timeout(20):
+        await setting.committer.flush()
+    assert told.index(Lane.RECORD) == 16
+    assert sequences(setting.shelf.batches) == [1, *range(1_000, 1_000 + count)]
 
 
 async def test_an_alarm_that_the_worker_did_not_come_to_is_sealed_next(setting: Setting) -> None:
