@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Which sequence numbers of each node and epoch we have. Pure (docs/wire.md, 2).
 
-Theory of operation ------------------- A node names with each frame its floor, the lowest number that it still
+Theory of operation
+-------------------
+A node names with each frame its floor, the lowest number that it still
 holds. Numbers below the highest floor seen are closed. Above it we keep inclusive ranges, ascending and disjoint,
 at most 64 a node and epoch, and 32 more for alarms. Numbers mostly arrive in order, so the last range is tried first and the common case
 costs a comparison and an addition.

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What to tell which node, and when. Pure: times are arguments, answers come out.
 
-Theory of operation ------------------- *The acknowledgement is the promise.* It names only numbers that are synced,
+Theory of operation
+-------------------
+*The acknowledgement is the promise.* It names only numbers that are synced,
 so it is drawn from a table of its own that only a finished sync (or the recovery) fills. A down frame names the
 whole synced ranges that hold the news, not the news alone: one that was lost is made good by the next.
 

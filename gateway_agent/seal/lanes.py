@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What waits to be sealed, and when. Pure: times are arguments.
 
-Theory of operation ------------------- A lane is due when the earliest deadline of its frames has come, or when
+Theory of operation
+-------------------
+A lane is due when the earliest deadline of its frames has come, or when
 what waits would fill a batch. Deadlines come from the profiles: none for an alarm, seconds for a change, minutes
 for a trend. Every sealing costs a sync, and syncs are an SD card's life.
 
@@ -10,8 +12,8 @@ for a trend. Every sealing costs a sync, and syncs are an SD card's life.
 they come back at one a second. A node without one left waits for the next, at most a second; other nodes do not
 wait with it.
 
-*Full.* The formats allow 4,096 frames and 64 KiB as sealed. A batch is full at 2,048 frames already: sealing more takes so
-long that an alarm would wait for it, and saves next to nothing a reading. How much a frame will take is
+*Full.* The formats allow 4,096 frames and 64 KiB as sealed. A batch is full at 2,048 frames already: the steps of
+sealing more take so long that an alarm would wait for them, and it saves next to nothing a reading. How much a frame will take is
 learned: the bytes of packs in a batch against its size when sealed, with a margin of a half. A batch that comes out
 too large all the same is halved (see `sealer.py`).
 """

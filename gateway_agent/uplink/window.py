@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Which batch to send next, and from where to send again. Pure: times are arguments, batches are positions.
 
-Theory of operation ------------------- A lane is a queue of positions `(instance, number)` in the order of the
+Theory of operation
+-------------------
+A lane is a queue of positions `(instance, number)` in the order of the
 journal. Everything up to the *receipted* position is the city's; the batches behind it are sent in order and again
 from there (go-back-N) after each reconnection, and when no receipt comes for too long.
 

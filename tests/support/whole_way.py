@@ -18,7 +18,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from collector.archive import Archive
 from collector.archive_reading import ArchiveReader
@@ -233,11 +233,10 @@ class WholeWay:
         self._note_kept(journal)
         self._sealer = Sealer(GATEWAY_ID, self._signer)
         self._lanes, self._admitted = Lanes(1_000), set()
-        store: Any = MidWork(journal, self._alarm_in_mid_work)
         self._committer = Committer(
             self._lanes,
             self._sealer,
-            store,
+            MidWork(journal, self._alarm_in_mid_work),
             self,
             self._in_thread,
             lambda sealed: self._note_synced(sealed) if self._journal is journal else None,
