@@ -24,7 +24,9 @@ from gateway_agent.model import Field, Kid, Pack
 from gateway_agent.wire import down, frame, keys, senml
 
 READINGS_PER_MESSAGE = 3
-_TICK_S = 0.001  # paced: what is due leaves together; a process that wakes for each message takes half a processor from what is measured
+# What is due leaves together, and what came is read together: a process that wakes for each message takes half a processor from
+# what is measured.
+_TICK_S = 0.001
 _AGAIN_AFTER_S = 3.0  # as a node does: what is not acknowledged in time goes out once more
 _SHAPE = (Field("temperature", "Cel", 0, -2), Field("humidity", "%RH", 0, -1), Field("illuminance", "lx", 0, 0))
 
@@ -176,8 +178,7 @@ class Sender:
         while (
             self._confirmed < len(packets) or (acknowledgements is not None and acknowledgements.missing)
         ) and time.monotonic() < deadline:
-            if pace:
-                time.sleep(_TICK_S)
+            time.sleep(_TICK_S)
             now = time.monotonic()
             stop = self._stop_at or len(packets)
             allowed = stop if not pace else min(stop, paced_after + int((now - paced_from) * pace) + 1)

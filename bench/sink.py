@@ -16,6 +16,7 @@ import json
 import select
 import sys
 import time
+from collections import deque
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -54,8 +55,9 @@ class MessageSink:
             self.last = time.monotonic()
         self.packet_bytes += len(publish_packet(topic, payload, 1))
 
-    def settle(self) -> None:
+    def settle_one(self) -> bool:
         """Nothing waits."""
+        return False
 
     def receipts(self) -> list[bytes]:
         return []
@@ -75,7 +77,7 @@ class BatchSink:
         self._tables: dict[tuple[Lane, bytes], NodeTable] = {}
         self._numbers: dict[tuple[Lane, bytes], int] = {}
         self._seen: set[tuple[bytes, int]] = set()
-        self._to_open: list[tuple[float, Batch]] = []
+        self._to_open: deque[tuple[float, Batch]] = deque()
         self._receipts: dict[Lane, Receipt] = {}
         self.batches = self.batches_repeated = self.readings = self.repeated = self.alarms = self.packet_bytes = 0
         self.first = self.last = 0.0
@@ -97,22 +99,24 @@ class BatchSink:
         self._receipts[lane] = Receipt(self._gateway_id, lane, instance, number, hashlib.sha256(payload).digest())
         self._to_open.append((time.monotonic(), batch))
         if not self._is_later:
-            self.settle()
+            self.settle_one()
 
-    def settle(self) -> None:
-        """Open what waits for it."""
-        for at_s, batch in self._to_open:
-            chain = (batch.header.lane, batch.header.instance)
-            rows = decode_body(batch.opened_body(), self._tables.setdefault(chain, NodeTable())).frames
-            if batch.header.lane is Lane.ALARM:
-                self.alarms += len(rows)
-                continue
-            before = len(self._seen)
-            self._seen.update([(row.kid, row.sequence) for row in rows])
-            self.repeated += len(rows) - (len(self._seen) - before)
-            self.readings += sum([len(row.pack.values) for row in rows])
-            self.last = at_s if self._is_later else time.monotonic()
-        self._to_open.clear()
+    def settle_one(self) -> bool:
+        """Open the oldest batch that waits for it. False where none does."""
+        if not self._to_open:
+            return False
+        at_s, batch = self._to_open.popleft()
+        chain = (batch.header.lane, batch.header.instance)
+        rows = decode_body(batch.opened_body(), self._tables.setdefault(chain, NodeTable())).frames
+        if batch.header.lane is Lane.ALARM:
+            self.alarms += len(rows)
+            return True
+        before = len(self._seen)
+        self._seen.update([(row.kid, row.sequence) for row in rows])
+        self.repeated += len(rows) - (len(self._seen) - before)
+        self.readings += sum([len(row.pack.values) for row in rows])
+        self.last = at_s if self._is_later else time.monotonic()
+        return True
 
     def receipts(self) -> list[bytes]:
         """For what came since the last call."""
@@ -140,11 +144,13 @@ def main() -> None:
     stays = bool(settings.get("stays"))
     expected, deadline = settings["expected"], time.monotonic() + settings.get("timeout_s", 180)
     marked_at = told_at = heard_at = 0.0
+    is_settling = False  # a body at a time: what comes meanwhile has come when it came
     while time.monotonic() < deadline:
-        readable, _, _ = select.select([connection.socket, sys.stdin], [], [], _PAUSE_S)
+        readable, _, _ = select.select([connection.socket, sys.stdin], [], [], 0 if is_settling else _PAUSE_S)
         if sys.stdin in readable:
             sys.stdin.readline()
             told_at = time.monotonic()
+        is_settling = not readable and sink.settle_one()
         if connection.socket in readable:
             for kind, flags, body in connection.packets():
                 if kind == 0x30:
@@ -154,8 +160,6 @@ def main() -> None:
                         heard_at = time.monotonic()
             for receipt in sink.receipts():
                 connection.socket.sendall(publish_packet(f"sc/{settings['gateway_id']}/receipt", receipt, 0))
-        else:
-            sink.settle()
         now = time.monotonic()
         if mark and sink.count >= mark:
             mark, marked_at = 0, now
