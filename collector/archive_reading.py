@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
 
 from collector.ledger import ChainKey
@@ -91,14 +90,6 @@ class ArchiveReader:
         else:  # in any order: what came late
             found = (entry for path in segments[begin:] for entry in _entries(self._read(path)))
         yield from (entry for entry in found if entry.number > number)
-
-    def around(self, key: ChainKey, low: int, high: int) -> Iterator[bytes]:
-        """The signed bytes of all batches of a chain with the numbers `low` to `high`, whatever their shelf. Raises: Unavailable."""
-        for shelf in self.shelves(key):
-            entries = self.behind(key, shelf, low - 1)
-            if shelf != LATE_SHELF:
-                entries = takewhile(lambda entry: entry.number <= high, entries)
-            yield from (entry.signed for entry in entries if entry.number <= high and not entry.is_gap)
 
     def newest(self, key: ChainKey) -> Iterator[SignedEntry]:
         """What the last two segments of a chain hold: a node table begins in them (docs/wire.md, 5). Raises: Unavailable."""

@@ -77,7 +77,6 @@ class Chain:
         self.gap_links: dict[int, bytes] = {}  # by a gap's last number: the hash of the batch that it stands for
         self.set_aside: list[tuple[int, bytes, Finding]] = []
         self.abandoned: list[Finding] = []
-        self.late: list[tuple[SignedEntry, Batch, Finding]] = []  # in the order of their coming
 
 
 class ChainChecker:
@@ -170,9 +169,8 @@ class ChainChecker:
         chain.expected, chain.link, chain.table = last + 1, None, None
 
     def close(self) -> None:
-        """After the last segment: what was set aside must have come again, and what came late leans on what came late."""
+        """After the last segment: what was set aside must have come again."""
         for chain in self.chains.values():
-            self._read_late(chain)
             for number, digest, finding in chain.set_aside:
                 known = chain.digests.get(number)
                 if known == digest:
@@ -194,14 +192,6 @@ class ChainChecker:
                     self.report.note(finding._replace(kind="abandoned"))
                 else:
                     self.problem(chain, finding)
-
-    def _read_late(self, chain: Chain) -> None:
-        table, link = NodeTable(), b""
-        for entry, opened, place in sorted(chain.late, key=lambda item: item[0].number):
-            if opened.header.link != link:
-                table = NodeTable()
-            self._body(chain, entry, opened, table, place)
-            link = hashlib.sha256(entry.signed).digest()
 
     # ------------------------------------------------------------------------------------------- entries
 
@@ -303,7 +293,7 @@ class ChainChecker:
         if source.shelf == "late":
             self.report.note(place._replace(kind="late", detail=f"number {entry.number} came after it was given up"))
             if isinstance(opened, Batch):
-                chain.late.append((entry, opened, place))
+                self._body(chain, entry, opened, NodeTable(), place)
             return
         detail = (
             f"the gateway signed another number {entry.number}" if opened else f"number {entry.number}, not even signed"

@@ -22,11 +22,9 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.archive import Archive, ArchiveItem
-from collector.archive_reading import ArchiveReader
 from collector.group import Event, GatewayState, Group, Promise, StagedBatch, StagedGap
 from collector.inbox import Message
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
-from collector.read_again import read_again
 from collector.segments import SignedEntry
 from collector.sqlite_store import Store, Stored
 from gateway_agent.errors import WireError
@@ -38,7 +36,6 @@ from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import open_gap
 from gateway_agent.wire.key_succession import KeySuccession
-from gateway_agent.wire.limits import TABLE_BATCHES_MAX
 from gateway_agent.wire.receipt import sign_receipt
 from gateway_agent.wire.resend import Resend, sign_resend
 from gateway_agent.wire.signer import Signer
@@ -89,7 +86,6 @@ class _Taken(NamedTuple):
     resends: set[ChainKey]
     states: dict[str, bytes]
     foreign: set[str]
-    beside: list[tuple[ChainKey, int]]  # numbers that did not go on where their chain's own branch ended
     is_archived: bool = False  # comes from the archive, see `take_again`
 
 
@@ -106,7 +102,6 @@ class Intake:
     ) -> None:
         self._store = store
         self._archive = archive
-        self._reader = ArchiveReader(archive.root)
         self._signer = signer
         self._gateways = {name: KeySuccession(name, key) for name, key in gateways.items()}
         for name, keys in self._gateways.items():
@@ -144,7 +139,7 @@ class Intake:
         Raises:
             Unavailable: archive or store refuse. Nothing of the group counts.
         """
-        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [])
+        taken = _Taken(Group(), [], set(), set(), set(), {}, set())
         if refused:
             taken.group.count("inbox_full", refused)
         try:
@@ -154,7 +149,6 @@ class Intake:
             self._check_promises(taken, monotonic_ms, wall_ms)
             self._check_stuck(taken, monotonic_ms, wall_ms)
             self._archive.append(taken.items)
-            self._read_again(taken, wall_ms)
             for gateway_id, state in taken.states.items():
                 self._archive.keep_state(gateway_id, state)
             group = taken.group
@@ -214,11 +208,10 @@ class Intake:
         Raises:
             Unavailable: the store refuses. Nothing of the group counts.
         """
-        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [], is_archived=True)
+        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), is_archived=True)
         try:
             for message in messages:
                 self._take_message(message, taken, 0, wall_ms)
-            self._read_again(taken, wall_ms)
             self.readings += self._store.commit(taken.group).readings
         except BaseException:
             self._forget()
@@ -457,36 +450,6 @@ class Intake:
         )
         if verdict is Verdict.NEXT and branch.index == 0:
             taken.receipts.add(key)
-        else:
-            taken.beside.append((key, header.number))
-
-    def _read_again(self, taken: _Taken, wall_ms: int) -> None:
-        """What leans on a batch that came after it: read once both are archived. Raises: Unavailable."""
-        group = taken.group
-        for key, number in taken.beside:
-            unread = self._store.unread(key, number, number + TABLE_BATCHES_MAX)
-            for staged in group.batches:
-                if staged.key == key and number <= staged.number <= number + TABLE_BATCHES_MAX:
-                    unread.pop(staged.digest, None)
-                    if staged.defect is not None:
-                        unread[staged.digest] = staged.number
-            if not {number, number + 1} & set(unread.values()):
-                continue
-            held = self._reader.around(key, number - TABLE_BATCHES_MAX, number + TABLE_BATCHES_MAX)
-            for batch, digest, length_bytes, whole, table in read_again(held, unread):
-                header = batch.header
-                body, aside = _set_aside(whole)
-                self._note_aside(key, header.number, aside, group, wall_ms)
-                clock = header.clock
-                group.count("batches_read_again")
-                detail = f"batch {header.number}: what it leans on has come"
-                group.events.append(Event(wall_ms, key.gateway_id, key.lane, "read_again", detail))
-                branch = self._ledger.ending_with(key, header.number, digest)
-                if branch is not None:
-                    group.branches[key, branch.index] = self._ledger.advance(key, branch, header.number, digest, table)
-                group.batches.append(
-                    StagedBatch(key, 0, header.number, digest, clock.wall_ms, clock.bound_s, length_bytes, body, None)
-                )
 
     @staticmethod
     def _note_aside(key: ChainKey, number: int, aside: tuple[FrameRow, ...], group: Group, wall_ms: int) -> None:

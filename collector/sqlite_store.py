@@ -112,14 +112,6 @@ class Store:
         )
         return {digest for (digest,) in rows}
 
-    def unread(self, key: ChainKey, low: int, high: int) -> dict[bytes, int]:
-        """The batches held under the numbers `low` to `high` whose bodies could not be opened: number by digest."""
-        rows = self._db.execute(
-            "SELECT digest, number FROM batch WHERE chain = ? AND number BETWEEN ? AND ? AND defect IS NOT NULL",
-            (self._interned.known_chain(key), low, high),
-        )
-        return dict(rows)
-
     def holds(self, key: ChainKey, number: int, digest: bytes) -> bool:
         """Whether a batch, or a gap whose last number this is, is held."""
         chain = self._interned.known_chain(key)
@@ -213,11 +205,12 @@ class Store:
                 frames, readings, batch.length_bytes, batch.defect,
             ),
         )  # fmt: skip
-        batch_id = cursor.lastrowid if cursor.rowcount else self._now_read(batch, frames, readings)
-        if batch_id is None:
+        if not cursor.rowcount:
             # Stored before the archive was restored from an older copy: what is in it is here already (collector/catch_up.py).
             group.count("batches_archived_again")
             return
+        batch_id = cursor.lastrowid
+        assert batch_id is not None
         if body is None:
             return
         self._frames.store_frames(batch, batch_id, body.frames, tally, group)
@@ -232,19 +225,6 @@ class Store:
                 for place, own in enumerate(body.own)
             ],
         )
-
-    def _now_read(self, batch: StagedBatch, frames: int, readings: int) -> int | None:
-        """The row of a batch that could not be read when it was stored, and can be now; None: nothing is new."""
-        row = self._db.execute(
-            "SELECT id FROM batch WHERE chain = ? AND number = ? AND digest = ? AND defect IS NOT NULL",
-            (self._interned.chain(batch.key), batch.number, batch.digest),
-        ).fetchone()
-        if row is None or batch.body is None:
-            return None
-        self._db.execute(
-            "UPDATE batch SET defect = NULL, frames = ?, readings = ? WHERE id = ?", (frames, readings, row[0])
-        )
-        return int(row[0])
 
 
 def _table(data: bytes | None) -> NodeTable | None:
