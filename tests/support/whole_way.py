@@ -600,9 +600,10 @@ class WholeWay:
         # What leans on a batch that went bad is kept as it is (docs/known-limits.md).
         known = {"identity_twice"} | ({"TableMissing"} if self.counts["rot"] else set())
         problems = [problem for problem in report.problems if problem.kind not in known]
-        if self.counts["city_restored"] and self.counts["restored"]:
+        if self.counts["city_restored"] and self._city.copies and self.excused:
             # Both went back behind what the gateway had signed for: nobody has it any more, and the auditor says so.
-            problems = [problem for problem in problems if not problem.file.endswith("state.cose")]
+            said = {"tail", "fork"}
+            problems = [one for one in problems if one.kind not in said or not one.file.endswith("state.cose")]
         if unreadable and not self.counts["rot"]:
             raise AccountError(f"unreadable: {sorted(unreadable)}")
         if problems and not self.contradicted:
