@@ -21,6 +21,7 @@ from collector.inbox import Inbox
 from collector.intake import Intake, Outgoing
 from collector.mqtt_feed import MqttFeed
 from collector.ranges import Ranges
+from collector.read_again import ReadAgain
 from collector.sqlite_store import Store
 from device_profiles import Profile, ProfileError, load_city_profiles
 from gateway_agent.errors import ConfigError, Unavailable
@@ -56,15 +57,18 @@ async def run_collector(config: Config) -> None:
     _notify("READY=1")
     connection: asyncio.Task[None] | None = None
     try:
-        steps = CatchUp(store, ArchiveReader(config.archive), intake, gateway_keys).run(time.time_ns() // 1_000_000)
+        reader = ArchiveReader(config.archive)
+        steps = CatchUp(store, reader, intake, gateway_keys).run(_wall_ms())
         while await asyncio.to_thread(_take_step, steps):
             _notify("WATCHDOG=1")
+        again = ReadAgain(store, reader, intake)
         connection = asyncio.create_task(feed.run(inbox.put, lambda: send(intake.standing())))
         while not connection.done():
-            group = await inbox.take(TICK_S)
+            group = await inbox.take(0 if again.is_due(_monotonic_ms()) else TICK_S)
             try:
-                times = (_monotonic_ms(), time.time_ns() // 1_000_000)
-                send(await asyncio.to_thread(intake.take, group, *times, inbox.take_refused()))
+                send(await asyncio.to_thread(intake.take, group, _monotonic_ms(), _wall_ms(), inbox.take_refused()))
+                if again.is_due(_monotonic_ms()):
+                    await asyncio.to_thread(again.step, _monotonic_ms(), _wall_ms())
                 retry_s = RETRY_S_MIN
                 _notify("WATCHDOG=1")
             except Unavailable as error:
@@ -118,6 +122,10 @@ def _profiles(config: Config) -> dict[str, Profile]:
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _notify(state: str) -> None:

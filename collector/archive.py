@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from collector.archive_reading import LATE_SHELF
+from collector.archive_reading import MAIN_SHELF, chain_folder, fork_of
 from collector.ledger import ZERO_LINK, ChainKey
 from collector.private import FILE_MODE, make_file, make_folder, refused, sync_directories
 from collector.segments import (
@@ -38,7 +38,6 @@ from collector.segments import (
     scan_entries,
 )
 from gateway_agent.errors import ConfigError, Unavailable
-from gateway_agent.model import Lane
 
 SEGMENT_BYTES = 8 << 20
 OPEN_SEGMENTS_MAX = 256
@@ -57,6 +56,14 @@ class ArchiveItem(NamedTuple):
     signed: bytes
     link: bytes
     first_missing: int | None = None
+    begins: int | None = None  # of a gap that reaches back over what is held: the lowest number that is new
+
+    @property
+    def first_new(self) -> int:
+        """The number that a segment has which begins with this."""
+        if self.begins is not None:
+            return self.begins
+        return self.number if self.first_missing is None else self.first_missing
 
     def framed(self) -> bytes:
         """The entry's bytes."""
@@ -68,9 +75,12 @@ class ArchiveItem(NamedTuple):
 class _Shelf:
     """One directory with one open segment at its end."""
 
-    def __init__(self, directory: Path, key: ChainKey) -> None:
+    def __init__(self, directory: Path, key: ChainKey, *, is_main: bool) -> None:
         self.directory = directory
         self.key = key
+        self.is_main = (
+            is_main  # its numbers rise; those of other shelves come in any order, and none makes another void
+        )
         self.descriptor = -1
         self.length_bytes = 0
         self.first = 0  # the number with which the open segment begins
@@ -89,7 +99,7 @@ class _Shelf:
             for found, entry in scan_entries(data):
                 if isinstance(found, Damage) and found.is_tail:
                     end = found.offset
-                if isinstance(entry, SegmentHeader) and self.directory.name != LATE_SHELF:
+                if isinstance(entry, SegmentHeader) and self.is_main:
                     self._begin_at(entry.first)
                 if isinstance(entry, SignedEntry):
                     self.recent[entry.number] = hashlib.sha256(entry.signed).digest()
@@ -114,7 +124,7 @@ class _Shelf:
             path.unlink()
 
     def append(self, item: ArchiveItem, framed: bytes) -> None:
-        number = _first_of(item)
+        number = item.first_new
         if self.descriptor < 0 or self.length_bytes >= SEGMENT_BYTES or number < self.first:
             self._start(item, number)
         self._write(framed)
@@ -130,7 +140,7 @@ class _Shelf:
         if self.descriptor >= 0:
             self.sync()
             self.close()
-        if self.directory.name != LATE_SHELF:
+        if self.is_main:
             # Begun in a group that failed, and never receipted: behind what is written again now they would make it void.
             for path in self.directory.glob("*.seg"):
                 if int(path.name[:12]) > number and all(held >= number for held in _numbers(path)):
@@ -155,12 +165,17 @@ class _Shelf:
             self.descriptor = -1
 
 
-def _first_of(item: ArchiveItem) -> int:
-    return item.number if item.first_missing is None else item.first_missing
-
-
 def _numbers(path: Path) -> Iterator[int]:
-    return (entry.first for _, entry in scan_entries(path.read_bytes()) if isinstance(entry, SignedEntry))
+    return (entry.number for _, entry in scan_entries(path.read_bytes()) if isinstance(entry, SignedEntry))
+
+
+def _first_digest(folder: Path) -> bytes | None:
+    """The digest of what a shelf begins with."""
+    for path in sorted(folder.glob("*.seg"), key=in_order):
+        for _, entry in scan_entries(path.read_bytes()):
+            if isinstance(entry, SignedEntry):
+                return hashlib.sha256(entry.signed).digest()
+    return None
 
 
 class Archive:
@@ -231,14 +246,31 @@ class Archive:
         shelf = self._shelves.pop(name, None)
         if shelf is None:
             key, below = name
-            directory = self.root / key.gateway_id / Lane(key.lane).word / key.instance.hex() / below
-            shelf = _Shelf(directory, key)
+            shelf = _Shelf(chain_folder(self.root, key) / below, key, is_main=below == MAIN_SHELF)
             if name in self._suspect:  # after a failed sync nobody knows what the last segment holds: begin another
                 shelf.close()
                 shelf.recent.clear()
                 self._suspect.discard(name)
         self._shelves[name] = shelf  # last in is last out
         return shelf
+
+    def fork_index(self, key: ChainKey, lowest: int, digest: bytes) -> int:
+        """The shelf for a fork that begins with a batch: a free one from `lowest` on, or one that begins with this very batch.
+
+        What the database never heard of, or has forgotten, keeps its shelf to itself.
+
+        Raises:
+            Unavailable: the disk refuses.
+        """
+        folder = chain_folder(self.root, key)
+        try:
+            taken = {index: path for path in folder.glob("fork-*") if (index := fork_of(path.name)) is not None}
+            for index in sorted(index for index in taken if index >= lowest):
+                if _first_digest(taken[index]) == digest:
+                    return index
+        except OSError as error:
+            raise Unavailable(f"archive {self.root}: {error.strerror}") from error
+        return max([lowest - 1, *taken]) + 1
 
     def _abandon(self, name: tuple[ChainKey, str]) -> None:
         self._suspect.add(name)

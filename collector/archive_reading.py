@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""Reads back what an archive holds, for a collector that starts: where each shelf ends, and what stands behind a number.
+"""Reads back what an archive holds, for a collector that starts: where each shelf ends, and what stands behind a number; and single
+batches by their digests, which prove them.
 
 What is read counts as held from then on, so it is first synced, by its name too, and dropped from the cache: bytes that only
 memory has after a sync that failed are not taken for archived. Nor is what a later segment makes void, where its entries may not
@@ -9,9 +10,10 @@ have come again.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from collector.ledger import ChainKey
@@ -36,6 +38,11 @@ def fork_of(shelf: str) -> int | None:
     """The branch of a fork's shelf; None for another shelf."""
     match = _FORK.fullmatch(shelf)
     return int(match[1]) if match else None
+
+
+def chain_folder(root: Path, key: ChainKey) -> Path:
+    """Where a chain's segments lie; its other shelves lie below."""
+    return root / key.gateway_id / Lane(key.lane).word / key.instance.hex()
 
 
 class ArchiveReader:
@@ -66,30 +73,58 @@ class ArchiveReader:
         forks = sorted((number, name) for name in names if (number := fork_of(name)) is not None)
         return [MAIN_SHELF, *(name for _, name in forks), *([LATE_SHELF] if LATE_SHELF in names else [])]
 
-    def last(self, key: ChainKey, shelf: str = MAIN_SHELF) -> SignedEntry | None:
-        """The last good entry of a shelf; None where it has none. Raises: Unavailable."""
+    def last(self, key: ChainKey) -> SignedEntry | None:
+        """The last good entry of a chain's own shelf; None where it has none. Raises: Unavailable."""
         void_from = VOID_NEVER
-        for path in reversed(self._segments(key, shelf)):
+        for path in reversed(self._segments(key, MAIN_SHELF)):
             end = _entry_at_end(self._read(path, TAIL_BYTES))
             if end is None or end.number >= void_from:
                 found = [entry for entry in _entries(self._read(path)) if entry.number < void_from]
                 end = found[-1] if found else None
             if end is not None:
                 return end
-            if shelf == MAIN_SHELF:
-                void_from = min(void_from, self._first(path))
+            void_from = min(void_from, self._first(path))
         return None
+
+    def ends(self, key: ChainKey, shelf: str) -> Iterator[SignedEntry]:
+        """The last good entry of each segment of another shelf: which one was written last its names do not say. Raises: Unavailable."""
+        for path in self._segments(key, shelf):
+            end = _entry_at_end(self._read(path, TAIL_BYTES))
+            if end is None:
+                end = next(reversed(list(_entries(self._read(path)))), None)
+            if end is not None:
+                yield end
 
     def behind(self, key: ChainKey, shelf: str, number: int) -> Iterator[SignedEntry]:
         """The entries of a shelf above a number, as they stand in its files. Raises: Unavailable."""
         segments = self._segments(key, shelf)
-        firsts = [self._first(path) for path in segments]
-        begin = max((place for place, first in enumerate(firsts) if first <= number + 1), default=0)
         if shelf == MAIN_SHELF:
+            firsts = [self._first(path) for path in segments]
+            begin = max((place for place, first in enumerate(firsts) if first <= number + 1), default=0)
             found = self._counted(segments[begin:], firsts[begin:])
-        else:  # in any order: what came late
-            found = (entry for path in segments[begin:] for entry in _entries(self._read(path)))
+        else:  # in any order
+            found = (entry for path in segments for entry in _entries(self._read(path)))
         yield from (entry for entry in found if entry.number > number)
+
+    def find(self, key: ChainKey, wanted: Mapping[bytes, int]) -> Iterator[dict[bytes, bytes]]:
+        """The signed bytes of batches, on whatever shelf of a chain: by their digest what each segment holds of the `wanted` (number by
+        digest). Raises: Unavailable."""
+        left, low, high = set(wanted), min(wanted.values()), max(wanted.values())
+        for shelf in self.shelves(key):
+            segments = self._segments(key, shelf)
+            if shelf == MAIN_SHELF:
+                firsts = [self._first(path) for path in segments]
+                begin = max((place for place, first in enumerate(firsts) if first <= low), default=0)
+                segments = [path for path, first in zip(segments[begin:], firsts[begin:], strict=True) if first <= high]
+            for path in segments:
+                found: dict[bytes, bytes] = {}
+                for entry in _entries(self._read(path)):
+                    if low <= entry.number <= high and (digest := hashlib.sha256(entry.signed).digest()) in left:
+                        found[digest] = entry.signed
+                yield found
+                left -= found.keys()
+                if not left:
+                    return
 
     def newest(self, key: ChainKey) -> Iterator[SignedEntry]:
         """What the last two segments of a chain hold: a node table begins in them (docs/wire.md, 5). Raises: Unavailable."""
@@ -112,7 +147,7 @@ class ArchiveReader:
         return entry.first if isinstance(entry, SegmentHeader) else VOID_NEVER
 
     def _folder(self, key: ChainKey, shelf: str) -> Path:
-        return self.root / key.gateway_id / Lane(key.lane).word / key.instance.hex() / shelf
+        return chain_folder(self.root, key) / shelf
 
     def _segments(self, key: ChainKey, shelf: str) -> list[Path]:
         folder = self._folder(key, shelf)

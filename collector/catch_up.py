@@ -25,7 +25,7 @@ import logging
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from collector.archive_reading import MAIN_SHELF, ArchiveReader, fork_of
+from collector.archive_reading import MAIN_SHELF, ArchiveReader
 from collector.group import Event
 from collector.inbox import Message
 from collector.intake import Intake
@@ -62,19 +62,19 @@ class CatchUp:
         self._say_not_listed(chains)
         for key in sorted(key for key in chains if key.gateway_id in self._gateways):
             yield
-            shelves = self._archive.shelves(key)
-            for shelf in shelves:
-                end = self._archive.last(key, shelf)
-                fork = fork_of(shelf)
-                if shelf == MAIN_SHELF:
-                    yield from self._compare(key, end, wall_ms)
-                elif end is not None and not self._store.holds(key, end.number, _digest(end)):
+            yield from self._compare(key, self._archive.last(key), wall_ms)
+            archived: dict[
+                bytes, tuple[str, int]
+            ] = {}  # what a segment of another shelf ends with: the shelf, and its number
+            for shelf in self._archive.shelves(key)[1:]:
+                ends = {_digest(end): (shelf, end.number) for end in self._archive.ends(key, shelf)}
+                if not all(self._store.holds(key, number, digest) for digest, (_, number) in ends.items()):
                     yield from self._take_again(key, shelf, 0, wall_ms)
-                elif end is not None and fork is not None and (key, fork) in heads:
-                    self._say_fork(key, fork, end.number, heads[key, fork].number, wall_ms)
-            for other, place in heads:
-                if other == key and place and f"fork-{place}" not in shelves:
-                    self._say_fork(key, place, 0, heads[key, place].number, wall_ms)
+                archived |= ends
+            for (other, fork), head in heads.items():
+                if other == key and fork and head.link not in archived:
+                    numbers = (number for shelf, number in archived.values() if shelf == f"fork-{fork}")
+                    self._say_fork(key, fork, max(numbers, default=0), head.number, wall_ms)
 
     def _say_not_listed(self, chains: set[ChainKey]) -> None:
         """A gateway that was taken off the list is left alone: whoever did that by mistake has to hear of it."""

@@ -70,13 +70,15 @@ class Chain:
         self.expected = 0  # 0: nothing read yet
         self.link: bytes | None = None  # None: not known, after something that is missing
         self.table: NodeTable | None = None
-        self.is_table_lost = False  # said once, until a batch starts a new table
         self.keys = KeysInTurn(lane, instance)
         self.is_unnamed_said = False
         self.digests: dict[int, bytes] = {}
         self.gap_links: dict[int, bytes] = {}  # by a gap's last number: the hash of the batch that it stands for
         self.set_aside: list[tuple[int, bytes, Finding]] = []
         self.abandoned: list[Finding] = []
+        self.late: set[bytes] = set()  # digests
+        # Bodies whose table was not at hand where they stand, by digest: their number, and what to say if it is nowhere.
+        self.leaning: dict[bytes, tuple[int, Finding]] = {}
 
 
 class ChainChecker:
@@ -169,8 +171,11 @@ class ChainChecker:
         chain.expected, chain.link, chain.table = last + 1, None, None
 
     def close(self) -> None:
-        """After the last segment: what was set aside must have come again."""
+        """After the last segment: what was set aside must have come again, and what leans on a batch have been read with it."""
         for chain in self.chains.values():
+            for _, finding in chain.leaning.values():
+                chain.report.unreadable += 1
+                self.problem(chain, finding)
             for number, digest, finding in chain.set_aside:
                 known = chain.digests.get(number)
                 if known == digest:
@@ -202,7 +207,7 @@ class ChainChecker:
         digest = hashlib.sha256(entry.signed).digest()
         opened = self._open(chain, header, entry, place)
         if source.shelf:
-            self._on_shelf(chain, entry, opened, source, place)
+            self._on_shelf(chain, entry, digest, opened, source, place)
             return
         if source.void_from is not None and entry.number >= source.void_from:
             detail = f"number {entry.number} was written, and written again in a later segment"
@@ -231,7 +236,12 @@ class ChainChecker:
         chain.expected = entry.number + 1
         chain.link = opened.link if isinstance(opened, Gap) else None if entry.is_gap else digest
         chain.report.last, chain.report.last_digest = entry.number, chain.link or b""
-        self._contents(chain, entry, opened, place)
+        self._contents(chain, entry, digest, opened, place)
+
+    def read(self, chain: Chain, entry: SignedEntry, digest: bytes, body: Body) -> None:
+        """One of the chain's `leaning` bodies, read after all (collector/read_leaning.py)."""
+        _, finding = chain.leaning.pop(digest)
+        self._identities(chain, entry, body, finding)
 
     def _open(self, chain: Chain, header: SegmentHeader, entry: SignedEntry, place: Finding) -> Batch | Gap | None:
         """Check the signature, and that the signed payload says what the place says. None if either does not hold."""
@@ -288,19 +298,31 @@ class ChainChecker:
             chain.is_unnamed_said = True
 
     def _on_shelf(
-        self, chain: Chain, entry: SignedEntry, opened: Batch | Gap | None, source: Source, place: Finding
+        self,
+        chain: Chain,
+        entry: SignedEntry,
+        digest: bytes,
+        opened: Batch | Gap | None,
+        source: Source,
+        place: Finding,
     ) -> None:
         if source.shelf == "late":
+            if digest in chain.late:
+                chain.report.repeats += 1
+                return
+            chain.late.add(digest)
             self.report.note(place._replace(kind="late", detail=f"number {entry.number} came after it was given up"))
             if isinstance(opened, Batch):
-                self._body(chain, entry, opened, NodeTable(), place)
+                self._body(chain, entry, digest, opened, NodeTable(), place)
             return
         detail = (
             f"the gateway signed another number {entry.number}" if opened else f"number {entry.number}, not even signed"
         )
         self.problem(chain, place._replace(kind="fork", detail=detail))
 
-    def _contents(self, chain: Chain, entry: SignedEntry, opened: Batch | Gap | None, place: Finding) -> None:
+    def _contents(
+        self, chain: Chain, entry: SignedEntry, digest: bytes, opened: Batch | Gap | None, place: Finding
+    ) -> None:
         report = chain.report
         report.bytes += len(entry.signed)
         if entry.is_gap:
@@ -314,16 +336,20 @@ class ChainChecker:
             chain.table = None
             return
         table = chain.table if chain.table is not None else NodeTable()
-        chain.table = table if self._body(chain, entry, opened, table, place) else None
+        chain.table = table if self._body(chain, entry, digest, opened, table, place) else None
 
-    def _body(self, chain: Chain, entry: SignedEntry, batch: Batch, table: NodeTable, place: Finding) -> bool:
+    def _body(
+        self, chain: Chain, entry: SignedEntry, digest: bytes, batch: Batch, table: NodeTable, place: Finding
+    ) -> bool:
         try:
             body = decode_body(batch.opened_body(), table)
         except WireError as error:
+            finding = place._replace(kind=error.name, detail=f"number {entry.number} {error.detail}".rstrip())
+            if error.name == "TableMissing":
+                chain.leaning[digest] = entry.number, finding
+                return False
             chain.report.unreadable += 1
-            self.problem(
-                chain, place._replace(kind=error.name, detail=f"number {entry.number} {error.detail}".rstrip())
-            )
+            self.problem(chain, finding)
             return False
         self._identities(chain, entry, body, place)
         return True

@@ -12,12 +12,17 @@ from gateway_agent.model import Body
 
 
 class StagedBatch(NamedTuple):
-    """A verified batch on its way into the store. `body` is None where it could not be opened, and `defect` says why."""
+    """A verified batch on its way into the store. `body` is None where it could not be opened, and `defect` says why.
+
+    `leans`: whether its body leans on the batch before it, whose digest is `link`; None where nothing will make it readable.
+    """
 
     key: ChainKey
     branch: int
     number: int
     digest: bytes
+    link: bytes
+    leans: bool | None
     wall_ms: int | None
     bound_s: int | None
     length_bytes: int

@@ -36,6 +36,7 @@ from gateway_agent.wire.body import NodeTable, decode_body
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import open_gap
 from gateway_agent.wire.key_succession import KeySuccession
+from gateway_agent.wire.limits import TABLE_BATCHES_MAX
 from gateway_agent.wire.receipt import sign_receipt
 from gateway_agent.wire.resend import Resend, sign_resend
 from gateway_agent.wire.signer import Signer
@@ -45,6 +46,7 @@ LOG = logging.getLogger("startcity.collector")
 
 CONTENT_BATCH = 65001
 CONTENT_GAP = 65004
+TABLE_MISSING = "TableMissing"
 REISSUE_MS = 1_000
 PROMISE_REISSUE_MS = 5_000
 # A lane that stands still so long, although the gateway has had our receipt several times, has been trimmed: see `_check_stuck`.
@@ -86,6 +88,7 @@ class _Taken(NamedTuple):
     resends: set[ChainKey]
     states: dict[str, bytes]
     foreign: set[str]
+    beside: list[tuple[ChainKey, int]]  # what did not simply go on where its chain ended, or could not be read
     is_archived: bool = False  # comes from the archive, see `take_again`
 
 
@@ -126,6 +129,8 @@ class Intake:
         # When a lane's last one was asked, and its request.
         self._lane_resends: dict[tuple[str, int], tuple[int, int]] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
+        # By chain the lowest and highest number that something leans on, perhaps, which came beside the chain's own end.
+        self.came_beside: dict[ChainKey, tuple[int, int]] = {}
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)
 
@@ -139,7 +144,7 @@ class Intake:
         Raises:
             Unavailable: archive or store refuse. Nothing of the group counts.
         """
-        taken = _Taken(Group(), [], set(), set(), set(), {}, set())
+        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [])
         if refused:
             taken.group.count("inbox_full", refused)
         try:
@@ -168,6 +173,7 @@ class Intake:
                 self._counts = {}
             else:
                 self._counts = group.counts
+            self._note_beside(taken)
         except BaseException:
             self._forget()
             raise
@@ -208,11 +214,12 @@ class Intake:
         Raises:
             Unavailable: the store refuses. Nothing of the group counts.
         """
-        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), is_archived=True)
+        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [], is_archived=True)
         try:
             for message in messages:
                 self._take_message(message, taken, 0, wall_ms)
             self.readings += self._store.commit(taken.group).readings
+            self._note_beside(taken)
         except BaseException:
             self._forget()
             raise
@@ -233,6 +240,40 @@ class Intake:
         branch = Branch(0, number, link, table)
         self._store.commit(Group(branches={(key, 0): branch}))
         self._ledger = Ledger(self._store.branches())
+
+    # ------------------------------------------------------------------------------------------- what is read again
+
+    def _note_beside(self, taken: _Taken) -> None:
+        for key, number in taken.beside:
+            low, high = self.came_beside.get(key, (number, number))
+            self.came_beside[key] = min(low, number), max(high, number + TABLE_BATCHES_MAX)
+
+    def take_read(
+        self, key: ChainKey, batch: Batch, digest: bytes, length_bytes: int, body: Body, table: NodeTable, wall_ms: int
+    ) -> None:
+        """Store what a held batch says that could not be read when it came. `table` is the node table after it.
+
+        Raises:
+            Unavailable: the store refuses. Nothing has changed.
+        """
+        header, group = batch.header, Group()
+        body, aside = _set_aside(body)
+        self._note_aside(key, header.number, aside, group, wall_ms)
+        group.count("batches_read_again")
+        detail = f"batch {header.number}: what it leans on has come"
+        group.events.append(Event(wall_ms, key.gateway_id, key.lane, "read_again", detail))
+        branch = self._ledger.ending_with(key, header.number, digest)
+        if branch is not None:
+            group.branches[key, branch.index] = Branch(branch.index, branch.number, branch.link, table)
+        group.batches.append(_staged(key, 0, batch, digest, length_bytes, body, None))
+        self.readings += self._store.commit(group).readings
+        if branch is not None:
+            self._ledger.advance(key, branch, header.number, digest, table)
+
+    def give_up_reading(self, key: ChainKey, batch: Batch, digest: bytes, length_bytes: int, defect: str) -> None:
+        """Store that a held batch cannot be read although what it leans on is there. Raises: Unavailable: the store refuses."""
+        staged = _staged(key, 0, batch, digest, length_bytes, None, defect)
+        self._store.commit(Group(batches=[staged._replace(leans=None)]))
 
     def standing(self) -> list[Outgoing]:
         """The current receipt of every lane's newest instance: what a gateway should hear after we were away."""
@@ -337,6 +378,7 @@ class Intake:
                 self._note_hole(key, header.number - 1, header.link, taken)
             return
         if verdict is Verdict.FORK:
+            branch.index = self._archive.fork_index(key, branch.index, digest)
             detail = f"batch {header.number} of instance {header.instance.hex()} does not fit what we hold"
             taken.group.events.append(Event(wall_ms, gateway_id, int(lane), "fork", detail))
             LOG.error("%s/%s: fork: %s", gateway_id, lane.word, detail)
@@ -440,16 +482,13 @@ class Intake:
             group.branches[key, moved.index] = moved
             if moved.index and (key, 0) not in group.branches:
                 group.branches[key, 0] = self._ledger.head(key)
+            if verdict is Verdict.NEXT and branch.index == 0:
+                taken.receipts.add(key)
+        if verdict is not Verdict.NEXT or branch.index or defect is not None:
+            taken.beside.append((key, header.number))
         shelf = "late" if verdict is Verdict.LATE else f"fork-{branch.index}" if branch.index else ""
         taken.items.append(ArchiveItem(key, shelf, header.number, payload, header.link))
-        clock = header.clock
-        group.batches.append(
-            StagedBatch(
-                key, branch.index, header.number, digest, clock.wall_ms, clock.bound_s, len(payload), body, defect
-            )
-        )
-        if verdict is Verdict.NEXT and branch.index == 0:
-            taken.receipts.add(key)
+        group.batches.append(_staged(key, branch.index, batch, digest, len(payload), body, defect))
 
     @staticmethod
     def _note_aside(key: ChainKey, number: int, aside: tuple[FrameRow, ...], group: Group, wall_ms: int) -> None:
@@ -496,7 +535,7 @@ class Intake:
         LOG.warning("%s/%s: gap %s", gateway_id, lane.word, detail)
         taken.group.events.append(Event(wall_ms, gateway_id, int(lane), "gap", detail))
         taken.group.gaps.append(StagedGap(key, first, gap.last, gap.reason, link_of(payload)))
-        taken.items.append(ArchiveItem(key, "", gap.last, payload, gap.link, gap.first))
+        taken.items.append(ArchiveItem(key, "", gap.last, payload, gap.link, gap.first, first))
         # The table was built by batches that are gone: the next batch has to start it anew.
         taken.group.branches[key, 0] = self._ledger.advance(key, head, gap.last, gap.link, None)
         taken.receipts.add(key)
@@ -608,6 +647,17 @@ class Intake:
                 self._owing[key] -= 1
             taken.group.count("resends_asked")
             taken.resends.add(key)
+
+
+def _staged(
+    key: ChainKey, branch: int, batch: Batch, digest: bytes, length_bytes: int, body: Body | None, defect: str | None
+) -> StagedBatch:
+    header, clock = batch.header, batch.header.clock
+    is_readable = defect is None or defect.startswith(TABLE_MISSING)
+    leans = batch.leans if is_readable else None
+    return StagedBatch(
+        key, branch, header.number, digest, header.link, leans, clock.wall_ms, clock.bound_s, length_bytes, body, defect
+    )
 
 
 def _open_body(batch: Batch, table: NodeTable | None) -> tuple[Body | None, NodeTable | None, str | None]:

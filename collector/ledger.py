@@ -96,6 +96,11 @@ class Ledger:
         """All branches, the one that receipts speak for first."""
         return list(self._chains.get(key, ()))
 
+    def ending_with(self, key: ChainKey, number: int, digest: bytes) -> Branch | None:
+        """The branch that a batch is the end of."""
+        ends = (branch for branch in self.branches(key) if (branch.number, branch.link) == (number, digest))
+        return next(ends, None)
+
     def judge(self, key: ChainKey, number: int, link: bytes, digest: bytes, held: Collection[bytes]) -> Judgement:
         """Decide about a batch. Changes nothing.
 

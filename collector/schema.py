@@ -1,18 +1,23 @@
 # SPDX-FileCopyrightText: 2026 the startcity authors
 # SPDX-License-Identifier: EUPL-1.2
-"""The tables of collector.sqlite, version 2. One row a reading, clustered by identity, no second index.
+"""The tables of collector.sqlite, version 3. One row a reading, clustered by identity, no second index.
 
 `source` and `field` are small numbers for (node, epoch) and (name, unit, kind, exponent), so a reading costs some 25 bytes.
 A NUMBER's value is its mantissa; `field.exponent` says the resolution. `time_ms` is city time where `boot` is null, else
-node time of that boot: times are resolved when they are read, because an anchor may come later.
+node time of that boot: times are resolved when they are read, because an anchor may come later. `batch.leans` is 1 for a body that
+leans on the batch whose digest is `link`, 0 for one that starts its node table, null for one that nothing will make readable.
 """
 
-VERSION = 2
+VERSION = 3
 
 # From the version before to this one.
-MIGRATIONS = {1: "ALTER TABLE anchor ADD COLUMN drift_ppm INTEGER NOT NULL DEFAULT 100;"}
+UNREAD = "CREATE INDEX unread ON batch (chain, number) WHERE defect IS NOT NULL AND leans = 1;\n"
+MIGRATIONS = {
+    1: "ALTER TABLE anchor ADD COLUMN drift_ppm INTEGER NOT NULL DEFAULT 100;",
+    2: f"ALTER TABLE batch ADD COLUMN link BLOB; ALTER TABLE batch ADD COLUMN leans INTEGER; {UNREAD}",
+}
 
-TABLES = """
+TABLES = f"""
 CREATE TABLE source (
     id INTEGER PRIMARY KEY, node BLOB NOT NULL, epoch BLOB NOT NULL,
     frames INTEGER NOT NULL DEFAULT 0, readings INTEGER NOT NULL DEFAULT 0, UNIQUE (node, epoch));
@@ -38,8 +43,8 @@ CREATE TABLE branch (
 CREATE TABLE batch (
     id INTEGER PRIMARY KEY, chain INTEGER NOT NULL, number INTEGER NOT NULL, digest BLOB NOT NULL, branch INTEGER NOT NULL,
     wall_ms INTEGER, bound_s INTEGER, frames INTEGER NOT NULL, readings INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    defect TEXT, UNIQUE (chain, number, digest));
-CREATE TABLE gap (
+    defect TEXT, link BLOB, leans INTEGER, UNIQUE (chain, number, digest));
+{UNREAD}CREATE TABLE gap (
     chain INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, reason INTEGER NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (chain, last, digest)) WITHOUT ROWID;
 CREATE TABLE promise (

@@ -119,6 +119,17 @@ def _entry_at(data: bytes, offset: int) -> bytes | None:
     return body if zlib.crc32(body, zlib.crc32(data[offset + 4 : offset + 8])) == crc else None
 
 
+def read_entry(path: Path, offset: int) -> SegmentHeader | SignedEntry | None:
+    """The entry at an offset that `scan` gave; None where the file does not hold it any more. Raises: OSError."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(_HEAD.size)
+        if len(data) == _HEAD.size:
+            _, length, _ = _HEAD.unpack(data)
+            data += file.read(min(length, ENTRY_BYTES_MAX))
+    return next((entry for _, entry in scan_entries(data)), None)
+
+
 def scan(data: bytes) -> Iterator[RawEntry | Damage]:
     """All entries of a segment's bytes in order, and the damage between them."""
     offset = 0

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from collector.group import Group, StagedBatch
 from collector.interned import Interned
 from collector.ledger import Branch, ChainKey
+from collector.line import Held
 from collector.private import FILE_MODE, make_file, make_folder, refused
 from collector.ranges import Ranges
 from collector.schema import MIGRATIONS, TABLES, VERSION
@@ -112,6 +113,31 @@ class Store:
         )
         return {digest for (digest,) in rows}
 
+    def held(self, key: ChainKey, low: int, high: int) -> dict[bytes, Held]:
+        """By their digest all batches held under the numbers `low` to `high`."""
+        rows = self._db.execute(
+            "SELECT number, digest, link, leans FROM batch WHERE chain = ? AND number BETWEEN ? AND ? AND link IS NOT NULL",
+            (self._interned.known_chain(key), low, high),
+        )
+        return {digest: Held(number, digest, link, _or_none(leans)) for number, digest, link, leans in rows}
+
+    def unread(self, key: ChainKey, low: int, high: int, count_max: int) -> list[tuple[int, bytes]]:
+        """(number, digest) of the first batches under the numbers `low` to `high` that wait for what they lean on."""
+        rows = self._db.execute(
+            "SELECT number, digest FROM batch WHERE chain = ? AND number BETWEEN ? AND ? AND defect IS NOT NULL AND leans = 1"
+            " ORDER BY number, digest LIMIT ?",
+            (self._interned.known_chain(key), low, high, count_max),
+        )
+        return list(rows)
+
+    def unread_ranges(self) -> dict[ChainKey, tuple[int, int]]:
+        """The lowest and highest number of what waits so, by chain."""
+        rows = self._db.execute(
+            "SELECT gateway, lane, instance, min(number), max(number) FROM batch JOIN chain ON chain.id = batch.chain"
+            " WHERE defect IS NOT NULL AND leans = 1 GROUP BY chain.id"
+        )
+        return {ChainKey(gateway, lane, instance): (low, high) for gateway, lane, instance, low, high in rows}
+
     def holds(self, key: ChainKey, number: int, digest: bytes) -> bool:
         """Whether a batch, or a gap whose last number this is, is held."""
         chain = self._interned.known_chain(key)
@@ -198,19 +224,19 @@ class Store:
         frames = 0 if body is None else len(body.frames) + len(body.opaque)
         readings = 0 if body is None else sum(len(frame.pack.values) for frame in body.frames) + len(body.own)
         cursor = self._db.execute(
-            "INSERT OR IGNORE INTO batch (chain, number, digest, branch, wall_ms, bound_s, frames, readings, bytes, defect)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO batch"
+            " (chain, number, digest, branch, wall_ms, bound_s, frames, readings, bytes, defect, link, leans)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._interned.chain(batch.key), batch.number, batch.digest, batch.branch, batch.wall_ms, batch.bound_s,
-                frames, readings, batch.length_bytes, batch.defect,
+                frames, readings, batch.length_bytes, batch.defect, batch.link, batch.leans,
             ),
         )  # fmt: skip
-        if not cursor.rowcount:
+        batch_id = cursor.lastrowid if cursor.rowcount else self._now_read(batch, frames, readings)
+        if batch_id is None:
             # Stored before the archive was restored from an older copy: what is in it is here already (collector/catch_up.py).
             group.count("batches_archived_again")
             return
-        batch_id = cursor.lastrowid
-        assert batch_id is not None
         if body is None:
             return
         self._frames.store_frames(batch, batch_id, body.frames, tally, group)
@@ -225,6 +251,24 @@ class Store:
                 for place, own in enumerate(body.own)
             ],
         )
+
+    def _now_read(self, batch: StagedBatch, frames: int, readings: int) -> int | None:
+        """The row of a batch that waited for what it leans on; None where the row says the same already."""
+        row = self._db.execute(
+            "SELECT id FROM batch WHERE chain = ? AND number = ? AND digest = ? AND defect IS NOT NULL AND leans = 1",
+            (self._interned.chain(batch.key), batch.number, batch.digest),
+        ).fetchone()
+        if row is None or (batch.defect is not None and batch.leans):
+            return None
+        self._db.execute(
+            "UPDATE batch SET defect = ?, leans = ?, frames = ?, readings = ? WHERE id = ?",
+            (batch.defect, batch.leans, frames, readings, row[0]),
+        )
+        return int(row[0])
+
+
+def _or_none(leans: int | None) -> bool | None:
+    return None if leans is None else bool(leans)
 
 
 def _table(data: bytes | None) -> NodeTable | None:

@@ -25,8 +25,9 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from collector.chain_check import ChainChecker, OnFrame, Source
+from collector.chain_check import ChainChecker, ChainName, OnFrame, Source
 from collector.findings import Finding, Report
+from collector.read_leaning import read_leaning
 from collector.segments import (
     MAGIC,
     Damage,
@@ -109,10 +110,14 @@ def verify(
     successions, gateway_keys, earlier = _follow_changes(root, given, owners or {}, report)
     checker = ChainChecker(report, gateway_keys, owners, on_frame, successions, earlier)
     headerless: list[_Headerless] = []
+    files: dict[ChainName, list[Path]] = {}
     for directory, inside in groupby(segments, key=lambda segment: segment.parent):
         in_directory = list(inside)
         try:
             headers = [_header_of(segment) for segment in in_directory]
+            for segment, header in zip(in_directory, headers, strict=True):
+                if header is not None:
+                    files.setdefault((header.gateway_id, header.lane, header.instance), []).append(segment)
             for place, segment in enumerate(in_directory):
                 void_from = _void_from(headers[place], headers[place + 1 :])
                 shelf = directory.name if _SHELF.fullmatch(directory.name) else ""
@@ -123,6 +128,11 @@ def verify(
                     headerless.append(_Headerless(segment, wrong, later))
         except OSError as error:
             raise ConfigError(f"{error.filename}: {error.strerror}; check as somebody who may read it") from error
+    try:
+        for key in [key for key, chain in checker.chains.items() if chain.leaning]:
+            read_leaning(checker, key, files[key])
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; check as somebody who may read it") from error
     checker.close()
     for segment_without in headerless:
         _judge_headerless(checker, segment_without, report)

@@ -46,6 +46,18 @@ class Batch(NamedTuple):
         """Which key it names, before anything is proved."""
         return self.signed.key_id
 
+    @property
+    def leans(self) -> bool:
+        """Whether its body leans on batches before it, as the body's first bytes say; nothing of it is checked."""
+        if self.encoding == PLAIN:
+            first = self.body[:3]
+        else:
+            try:
+                first = zlib.decompressobj(_RAW_DEFLATE).decompress(self.body, 3)
+            except zlib.error:
+                return False
+        return first[1:] != b"\x00\x00"  # behind the head of a map: key 0, the table's age
+
     def opened_body(self) -> bytes:
         """The body's CBOR.
 

@@ -117,6 +117,14 @@ class NodeTable:
         self._age, self._kids, self._indexes = other._age, other._kids, other._indexes
         self._last, self._rows = other._last, other._rows
 
+    def copy(self) -> NodeTable:
+        """An equal table that goes its own way."""
+        other = NodeTable()
+        other._age, other._rows = self._age, self._rows
+        other._kids, other._indexes = list(self._kids), dict(self._indexes)
+        other._last = {key: dict(rows) for key, rows in self._last.items()}
+        return other
+
     # --------------------------------------------------------------------------------------------- to keep it
 
     def dump(self) -> bytes:

@@ -14,6 +14,7 @@ from collector.findings import Report
 from collector.inbox import Message
 from collector.intake import Intake, Outgoing
 from collector.ranges import Ranges
+from collector.read_again import ReadAgain
 from collector.reading_room import Reading, ReadingRoom
 from collector.sqlite_store import Store
 from collector.verify import verify
@@ -42,8 +43,16 @@ class City:
         self.archive = Archive(self.folder / "archive")
         self.store = Store(self.folder / "collector.sqlite", self.ranges)
         self.intake = Intake(self.store, self.archive, COLLECTOR, self.gateways, OVERDUE_MS)
-        for _ in CatchUp(self.store, ArchiveReader(self.folder / "archive"), self.intake, self.gateways).run(0):
+        reader = ArchiveReader(self.folder / "archive")
+        for _ in CatchUp(self.store, reader, self.intake, self.gateways).run(0):
             pass
+        self.again = ReadAgain(self.store, reader, self.intake)
+        self.read_again()
+
+    def read_again(self) -> None:
+        """All that there is to do beside the groups, as an idle collector does."""
+        while self.again.is_due(self.now_ms):
+            self.again.step(self.now_ms, 0)
 
     def stop(self) -> None:
         self.archive.close()
@@ -56,7 +65,9 @@ class City:
     def take(self, gateway: SigningGateway, *payloads: bytes, word: str | None = None) -> list[Receipt]:
         """One group of one lane; the receipts that came out, opened."""
         topic = gateway.topic if word is None else f"sc/{gateway.gateway_id}/{word}"
-        return self.opened(self.intake.take([Message(topic, payload) for payload in payloads], self.now_ms, 0))
+        outgoing = self.intake.take([Message(topic, payload) for payload in payloads], self.now_ms, 0)
+        self.read_again()
+        return self.opened(outgoing)
 
     def tick(self, milliseconds: int) -> list[Receipt]:
         """Nothing comes for a while."""

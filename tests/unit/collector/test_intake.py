@@ -11,7 +11,7 @@ import pytest
 
 from collector.inbox import Inbox, Message
 from collector.ranges import Quality, Ranges
-from collector.schema import TABLES, VERSION
+from collector.schema import TABLES, UNREAD, VERSION
 from collector.sqlite_store import Store
 from collector.times import TimeQuality
 from gateway_agent.errors import Unavailable
@@ -102,8 +102,8 @@ def test_values_after_a_restart_are_read_from_what_was_remembered(city: City) ->
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x80", bytes(28)])
-def test_a_damaged_table_makes_the_lane_unreadable_until_the_next(city: City, damage: bytes) -> None:
-    """What leans on a table that the store has lost is archived, counted and receipted; the next table is read."""
+def test_a_damaged_table_is_made_anew_from_the_archive(city: City, damage: bytes) -> None:
+    """What leans on a table that the store has lost is archived, counted and receipted, and then read with what it leans on."""
     gateway = SigningGateway()
     city.take(gateway, *gateway.run(3))
     city.stop()
@@ -113,7 +113,7 @@ def test_a_damaged_table_makes_the_lane_unreadable_until_the_next(city: City, da
     city.start()
     (receipt,) = city.take(gateway, gateway.seal([frame(3)]), gateway.seal([frame(4)], fresh=True))
     assert receipt.number == 5
-    assert [reading.sequence for reading in city.readings() if reading.place == 0] == [0, 1, 2, 4]
+    assert [reading.sequence for reading in city.readings() if reading.place == 0] == [0, 1, 2, 3, 4]
     assert city.counters()["TableMissing"] == 1
     assert city.verified().is_intact
 
@@ -593,17 +593,34 @@ def test_the_drift_that_a_sleeping_node_states_widens_the_bound(city: City) -> N
     assert (known.time_ms, known.bound_ms) == (START_MS + 30_000, 20 + 1000 + 3000)
 
 
-def test_an_archive_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
-    """Its anchors are those of nodes that stay awake."""
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_database_of_a_version_before_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    """Its anchors are those of nodes that stay awake, and what its batches lean on is not known; the tables are today's."""
     path = tmp_path / "collector.sqlite"
+    tables = TABLES.replace(" link BLOB, leans INTEGER,", "").replace(UNREAD, "")
+    if version == 1:
+        tables = tables.replace("\n    drift_ppm INTEGER NOT NULL DEFAULT 100,", "")
     with contextlib.closing(sqlite3.connect(path)) as old:
-        tables = TABLES.replace("\n    drift_ppm INTEGER NOT NULL DEFAULT 100,", "")
-        assert tables != TABLES
-        old.executescript(f"{tables}PRAGMA user_version=1;INSERT INTO anchor VALUES (1, 2, 3, 4, 5);")
-    Store(path, Ranges({})).close()
-    with contextlib.closing(sqlite3.connect(path)) as new:
-        assert new.execute("SELECT bound_ms, drift_ppm FROM anchor").fetchall() == [(5, 100)]
-        assert new.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        old.executescript(
+            f"{tables}PRAGMA user_version={version};INSERT INTO anchor (source, boot, node_ms, city_ms, bound_ms) VALUES (1, 2, 3, 4, 5);"
+            "INSERT INTO batch VALUES (1, 1, 7, x'aa', 0, null, null, 0, 0, 9, 'TableMissing: leans on 3 batches, we know 0');"
+        )
+    store = Store(path, Ranges({}))
+    assert store.unread_ranges() == {}
+    store.close()
+    Store(tmp_path / "new.sqlite", Ranges({})).close()
+    with (
+        contextlib.closing(sqlite3.connect(path)) as brought,
+        contextlib.closing(sqlite3.connect(tmp_path / "new.sqlite")) as new,
+    ):
+        assert brought.execute("SELECT bound_ms, drift_ppm FROM anchor").fetchall() == [(5, 100)]
+        assert brought.execute("SELECT number, link, leans FROM batch").fetchall() == [(7, None, None)]
+        assert brought.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        for table in ("anchor", "batch"):
+            named = f"SELECT name, type FROM pragma_table_info('{table}') ORDER BY name"
+            assert brought.execute(named).fetchall() == new.execute(named).fetchall()
+        indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' ORDER BY name"
+        assert brought.execute(indexes).fetchall() == new.execute(indexes).fetchall()
 
 
 def test_out_of_range_readings_are_kept_and_marked(make_city: Callable[..., City]) -> None:

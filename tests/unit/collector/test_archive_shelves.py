@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 the startcity authors
+# SPDX-License-Identifier: EUPL-1.2
+"""What lies beside the chain's own segments stays evidence: forks, what came late, and gaps that reach back over what is held."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from collector import archive
+from collector.segments import SignedEntry, scan_entries
+from gateway_agent.errors import Unavailable
+from gateway_agent.wire.node_table import NodeTable
+from tests.support.signing_gateway import SigningGateway, frame
+from tests.unit.collector.conftest import City
+
+
+def lose_database(city: City) -> None:
+    """The database is gone, the archive is not."""
+    city.stop()
+    for path in city.folder.glob("collector.sqlite*"):
+        path.unlink()
+    city.start()
+
+
+def archived(city: City) -> set[bytes]:
+    """The digests of all that stands in segments."""
+    return {
+        hashlib.sha256(entry.signed).digest()
+        for path in (city.folder / "archive").rglob("*.seg")
+        for _, entry in scan_entries(path.read_bytes())
+        if isinstance(entry, SignedEntry)
+    }
+
+
+def sequences(city: City) -> list[int]:
+    """The sequence numbers of all frames that are stored."""
+    return sorted(reading.sequence for reading in city.readings() if reading.place == 0)
+
+
+def at(gateway: SigningGateway, number: int, link: bytes) -> SigningGateway:
+    """The gateway as a copy of its journal remembers it."""
+    gateway.number, gateway.link, gateway.table = number, link, NodeTable()
+    return gateway
+
+
+def refuse_a_commit(city: City, monkeypatch: pytest.MonkeyPatch, gateway: SigningGateway, *batches: bytes) -> None:
+    def refuse(_group: object) -> None:
+        raise Unavailable("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(city.store, "commit", refuse)
+        with pytest.raises(Unavailable):
+            city.take(gateway, *batches)
+
+
+def test_a_gap_that_reaches_back_over_what_is_held_makes_nothing_void(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gap of 3 to 8 comes where 5 are held, and a segment begins with it: the five stand, and a database made anew has them."""
+    monkeypatch.setattr(archive, "SEGMENT_BYTES", 1)
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(5))
+    gateway.run(3, 100)
+    city.take(gateway, gateway.gap(3, 8))
+    city.take(gateway, gateway.seal([frame(8)], fresh=True))
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert report.chains[0].batches == 6
+    assert report.chains[0].gaps[0][:2] == (3, 8)
+    lose_database(city)
+    assert sequences(city) == [0, 1, 2, 3, 4, 8]
+    assert city.events().count("archive_differs") == 0
+
+
+def test_such_a_gap_that_was_refused_comes_again_in_its_place(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit of the gap fails, and the collector is started anew: the archive is ahead, is taken, and verifies."""
+    monkeypatch.setattr(archive, "SEGMENT_BYTES", 1)
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(5))
+    gateway.run(3, 100)
+    gap, after = gateway.gap(3, 8), gateway.seal([frame(8)], fresh=True)
+    refuse_a_commit(city, monkeypatch, gateway, gap, after)
+    city.restart()
+    city.take(gateway, gap, after)
+    assert sequences(city) == [0, 1, 2, 3, 4, 8]
+    assert city.verified().is_intact
+    assert not list((city.folder / "archive").rglob("*.torn"))
+
+
+def test_a_forks_shelf_is_its_own_also_after_the_database_was_lost(city: City) -> None:
+    """Two lines that are one in the new database lie on two shelves: the next fork gets a third, and nothing is set aside."""
+    gateway = SigningGateway()
+    common = gateway.run(8)
+    number, link = 8, gateway.link
+    city.take(gateway, *common, *gateway.run(4, 20))
+    at(gateway, number, link)
+    nine, ten, eleven, twelve = (gateway.seal([frame(30 + place)], fresh=True) for place in range(4))
+    for batch in (ten, twelve, nine, eleven):
+        city.take(gateway, batch)
+    lose_database(city)
+    before = archived(city)
+    city.take(at(gateway, number, link), other := gateway.seal([frame(40)], fresh=True))
+    assert archived(city) == before | {hashlib.sha256(other).digest()}
+    assert not list((city.folder / "archive").rglob("*.torn"))
+    assert {path.parent.name for path in (city.folder / "archive").rglob("fork-*/*.seg")} == {
+        "fork-1",
+        "fork-2",
+        "fork-3",
+        "fork-4",
+    }
+    said = city.events()
+    city.restart()
+    assert city.events() == said, "a line that changed its shelf is not missed"
+    lose_database(city)
+    assert sequences(city) == [*range(8), 20, 21, 22, 23, 30, 31, 32, 33, 40]
+
+
+def test_a_refused_fork_takes_its_own_shelf_again(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the commit of a fork is refused, and the collector started, the fork lies on one shelf, once."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(3))
+    at(gateway, 1, bytes(32))
+    fork = gateway.seal([frame(9)], fresh=True)
+    for _ in range(3):
+        refuse_a_commit(city, monkeypatch, gateway, fork)
+    city.take(gateway, fork)
+    city.restart()
+    shelves = list((city.folder / "archive").rglob("fork-*"))
+    assert [shelf.name for shelf in shelves] == ["fork-1"]
+    entries = [entry for path in shelves[0].glob("*.seg") for _, entry in scan_entries(path.read_bytes())]
+    assert sum(isinstance(entry, SignedEntry) for entry in entries) == 1
+    assert sequences(city) == [0, 1, 2, 9]
+
+
+@pytest.mark.parametrize("order", [(5, 8), (8, 5)])
+def test_what_came_late_just_before_a_crash_is_taken_at_the_start(
+    city: City, monkeypatch: pytest.MonkeyPatch, order: tuple[int, int]
+) -> None:
+    """Each late batch begins a segment; the second's commit is refused, and then the power goes: in either order both are stored."""
+    monkeypatch.setattr(archive, "SEGMENT_BYTES", 1)
+    gateway = SigningGateway()
+    held = gateway.run(2)
+    batches = {number: gateway.seal([frame(number)], fresh=True) for number in range(3, 11)}
+    city.take(gateway, *held, gateway.gap(3, 10))
+    first, second = order
+    city.take(gateway, batches[first])
+    refuse_a_commit(city, monkeypatch, gateway, batches[second])
+    city.restart()
+    assert sequences(city) == [0, 1, 5, 8]
+
+
+def test_a_late_batch_that_was_written_twice_counts_once(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed sync leaves one in a segment that is given up, and it is written again: for the auditor that is a repeat."""
+    gateway = SigningGateway()
+    held, late = gateway.run(2), gateway.seal([frame(5)], fresh=True)
+    city.take(gateway, *held, gateway.gap(3, 3))
+
+    def fail(_shelf: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive._Shelf, "sync", fail)
+        with pytest.raises(Unavailable):
+            city.take(gateway, late)
+    city.take(gateway, late)
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert report.chains[0].repeats == 1
+    assert sequences(city) == [0, 1, 5]
