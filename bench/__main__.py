@@ -27,8 +27,8 @@ def main() -> None:
     parser.add_argument(
         "--rate-messages",
         type=int,
-        default=300_000,
-        help="messages of 3 readings in the rate run (default 300,000: its last batch waits a second for its deadline)",
+        default=1_000_000,
+        help="messages of 3 readings in the rate run (default 1,000,000: its last batch waits a second for its deadline)",
     )
     parser.add_argument(
         "--paced-messages", type=int, default=20_000, help="messages in the paced runs (default 20,000)"

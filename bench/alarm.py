@@ -4,7 +4,7 @@
 the way. `published_...` is from the node's PUBLISH, with what it waits in the nodes' broker, which keeps the order of all frames.
 
 Under 1,000 frames a second, and under full load: 20,000/s, or nine tenths of what the same path took a moment before, where that is
-less. A load above what the path takes would only measure the broker's queue.
+less. A load above what the path takes would only measure the broker's queue. `disk_...` is what a bare sync took meanwhile.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 from bench import rate, stage
 from bench.forwarders import Ours
 from bench.stage import Figure
+from bench.sync_probe import SyncProbe
 
 ALARMS_PER_S = 40
 FULL_PER_S = 20_000
-_SECONDS = 10
+_SECONDS = 30
 
 
 def measure(directory: Path, pace: int, messages: int) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def measure(directory: Path, pace: int, messages: int) -> dict[str, Any]:
             ours.sink(city_port, messages, later=True) as sink,
             ours.load(messages, per_second=pace) as load,
             ours.alarms(city_port, ALARMS_PER_S, 10_000) as alarms,
+            SyncProbe(directory / "probe") as disk,
         ):
             for part in (sink, load, alarms):
                 part.wait_ready()
@@ -39,7 +41,13 @@ def measure(directory: Path, pace: int, messages: int) -> dict[str, Any]:
             alarms.go()
             latency, city = alarms.outcome(), sink.outcome()
     behind_s = city["last"] - nodes["began"] - messages / pace
-    return {**latency, "per_second": pace, "frames": city["count"], "city_behind_s": round(behind_s, 1)}
+    return {
+        **latency,
+        **disk.outcome(),
+        "per_second": pace,
+        "frames": city["count"],
+        "city_behind_s": round(behind_s, 1),
+    }
 
 
 def run(directory: Path, seconds: int = _SECONDS) -> list[Figure]:
