@@ -614,6 +614,9 @@ class WholeWay:
             # Both went back behind what the gateway had signed for: nobody has it any more, and the auditor says so.
             said = {"tail", "fork"}
             problems = [one for one in problems if one.kind not in said or not one.file.endswith("state.cose")]
+        if self.counts["receipts_contradiction"]:
+            # The gateway learnt of it, and has sent the line that forked: the archive names that for ever.
+            problems = [one for one in problems if one.kind != "fork"]
         if unreadable - without_line and not self.counts["rot"]:
             raise AccountError(f"unreadable: {sorted(unreadable - without_line)}")
         if problems and not self.contradicted:
