@@ -255,9 +255,8 @@ class Archive:
         return shelf
 
     def fork_index(self, key: ChainKey, lowest: int, digest: bytes) -> int:
-        """The shelf for a fork that begins with a batch: a free one from `lowest` on, or one that begins with this very batch.
-
-        What the database never heard of, or has forgotten, keeps its shelf to itself.
+        """The shelf for a fork that begins with a batch: a free one above all others, or one from `lowest` on that a write which failed
+        has left, with nothing in it or this very batch.
 
         Raises:
             Unavailable: the disk refuses.
@@ -266,7 +265,7 @@ class Archive:
         try:
             taken = {index: path for path in folder.glob("fork-*") if (index := fork_of(path.name)) is not None}
             for index in sorted(index for index in taken if index >= lowest):
-                if _first_digest(taken[index]) == digest:
+                if _first_digest(taken[index]) in (digest, None):
                     return index
         except OSError as error:
             raise Unavailable(f"archive {self.root}: {error.strerror}") from error

@@ -113,9 +113,11 @@ class ArchiveReader:
         for shelf in self.shelves(key):
             segments = self._segments(key, shelf)
             if shelf == MAIN_SHELF:
-                firsts = [self._first(path) for path in segments]
+                firsts = [int(path.name[:12]) for path in segments]
                 begin = max((place for place, first in enumerate(firsts) if first <= low), default=0)
                 segments = [path for path, first in zip(segments[begin:], firsts[begin:], strict=True) if first <= high]
+            else:  # the newest first: what came out of its order came just now
+                segments = sorted(segments, key=self._written_ns, reverse=True)
             for path in segments:
                 found: dict[bytes, bytes] = {}
                 for entry in _entries(self._read(path)):
@@ -145,6 +147,12 @@ class ArchiveReader:
         except OSError as error:
             raise self._unavailable(error) from error
         return entry.first if isinstance(entry, SegmentHeader) else VOID_NEVER
+
+    def _written_ns(self, path: Path) -> int:
+        try:
+            return path.stat().st_mtime_ns
+        except OSError as error:
+            raise self._unavailable(error) from error
 
     def _folder(self, key: ChainKey, shelf: str) -> Path:
         return chain_folder(self.root, key) / shelf

@@ -22,17 +22,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from collector.archive_reading import MAIN_SHELF, ArchiveReader
 from collector.group import Event
 from collector.inbox import Message
 from collector.intake import Intake
-from collector.ledger import ZERO_LINK, ChainKey
+from collector.ledger import ZERO_LINK, Branch, ChainKey
 from collector.segments import SignedEntry
 from collector.sqlite_store import Store
-from gateway_agent.errors import WireError
+from gateway_agent.errors import Unavailable, WireError
 from gateway_agent.model import Lane
 from gateway_agent.wire.gap import parse_gap
 
@@ -63,18 +63,28 @@ class CatchUp:
         for key in sorted(key for key in chains if key.gateway_id in self._gateways):
             yield
             yield from self._compare(key, self._archive.last(key), wall_ms)
-            archived: dict[
-                bytes, tuple[str, int]
-            ] = {}  # what a segment of another shelf ends with: the shelf, and its number
-            for shelf in self._archive.shelves(key)[1:]:
-                ends = {_digest(end): (shelf, end.number) for end in self._archive.ends(key, shelf)}
-                if not all(self._store.holds(key, number, digest) for digest, (_, number) in ends.items()):
-                    yield from self._take_again(key, shelf, 0, wall_ms)
-                archived |= ends
-            for (other, fork), head in heads.items():
-                if other == key and fork and head.link not in archived:
-                    numbers = (number for shelf, number in archived.values() if shelf == f"fork-{fork}")
-                    self._say_fork(key, fork, max(numbers, default=0), head.number, wall_ms)
+            forks = {fork: head for (other, fork), head in heads.items() if other == key and fork}
+            yield from self._compare_beside(key, forks, wall_ms)
+
+    def _compare_beside(self, key: ChainKey, forks: Mapping[int, Branch], wall_ms: int) -> Iterator[None]:
+        """The shelves beside the chain's own. What one of their segments ends with, and the database lacks, is most often not all that it
+        lacks: then all of them are taken in again."""
+        ends: dict[str, dict[bytes, int]] = {}
+        for shelf in self._archive.shelves(key)[1:]:
+            try:
+                ends[shelf] = {_digest(end): end.number for end in self._archive.ends(key, shelf)}
+            except Unavailable as error:
+                detail = f"{shelf} of instance {key.instance.hex()} is left as it is: {error}"
+                self._say(key, "archive_unreadable", detail, wall_ms)
+                forks = {fork: head for fork, head in forks.items() if shelf != f"fork-{fork}"}
+        archived = {digest: number for found in ends.values() for digest, number in found.items()}
+        if not all(self._store.holds(key, number, digest) for digest, number in archived.items()):
+            for shelf in ends:
+                yield from self._take_again(key, shelf, 0, wall_ms)
+        for fork, head in forks.items():
+            if head.link not in archived:
+                last = max(ends.get(f"fork-{fork}", {}).values(), default=0)
+                self._say_fork(key, fork, last, head.number, wall_ms)
 
     def _say_not_listed(self, chains: set[ChainKey]) -> None:
         """A gateway that was taken off the list is left alone: whoever did that by mistake has to hear of it."""
@@ -126,7 +136,7 @@ class CatchUp:
         topic = f"sc/{key.gateway_id}/{Lane(key.lane).word}"
         entries = self._archive.behind(key, shelf, number)
         while messages := [Message(topic, entry.signed) for entry in islice(entries, GROUP_ENTRIES)]:
-            self._intake.take_again(messages, wall_ms)
+            self._intake.take_again(messages, wall_ms, shelf)
             yield
 
     def _say_fork(self, key: ChainKey, fork: int, archived: int, number: int, wall_ms: int) -> None:

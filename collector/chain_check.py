@@ -307,7 +307,7 @@ class ChainChecker:
         place: Finding,
     ) -> None:
         if source.shelf == "late":
-            if digest in chain.late:
+            if digest in chain.late or chain.digests.get(entry.number) == digest:
                 chain.report.repeats += 1
                 return
             chain.late.add(digest)

@@ -17,11 +17,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.archive import Archive, ArchiveItem
+from collector.archive_reading import MAIN_SHELF, fork_of
 from collector.group import Event, GatewayState, Group, Promise, StagedBatch, StagedGap
 from collector.inbox import Message
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
@@ -89,7 +91,11 @@ class _Taken(NamedTuple):
     states: dict[str, bytes]
     foreign: set[str]
     beside: list[tuple[ChainKey, int]]  # what did not simply go on where its chain ended, or could not be read
-    is_archived: bool = False  # comes from the archive, see `take_again`
+    shelf: str | None = None  # of the archive that it comes from, see `take_again`
+
+    @property
+    def is_archived(self) -> bool:
+        return self.shelf is not None
 
 
 class Intake:
@@ -130,6 +136,7 @@ class Intake:
         self._lane_resends: dict[tuple[str, int], tuple[int, int]] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
         # By chain the lowest and highest number that something leans on, perhaps, which came beside the chain's own end.
+        self._uncommitted: list[ArchiveItem] = []
         self.came_beside: dict[ChainKey, tuple[int, int]] = {}
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)
@@ -144,9 +151,11 @@ class Intake:
         Raises:
             Unavailable: archive or store refuse. Nothing of the group counts.
         """
+        self._take_uncommitted(wall_ms)
         taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [])
         if refused:
             taken.group.count("inbox_full", refused)
+        archived: list[ArchiveItem] = []
         try:
             for message in messages:
                 self._take_message(message, taken, monotonic_ms, wall_ms)
@@ -154,6 +163,7 @@ class Intake:
             self._check_promises(taken, monotonic_ms, wall_ms)
             self._check_stuck(taken, monotonic_ms, wall_ms)
             self._archive.append(taken.items)
+            archived = taken.items
             for gateway_id, state in taken.states.items():
                 self._archive.keep_state(gateway_id, state)
             group = taken.group
@@ -176,6 +186,7 @@ class Intake:
             self._note_beside(taken)
         except BaseException:
             self._forget()
+            self._uncommitted = archived
             raise
         due = {
             key for key in taken.reissues | self._behind
@@ -187,6 +198,18 @@ class Intake:
             self._reissued_ms[key] = monotonic_ms
         self._behind.difference_update(speak)
         return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in sorted(taken.resends)]
+
+    def _take_uncommitted(self, wall_ms: int) -> None:
+        """A group was archived, and the store refused it. What lies beside its chain no gateway sends again. Raises: Unavailable."""
+        for shelf, items in groupby(
+            sorted(self._uncommitted, key=lambda item: item.shelf), key=lambda item: item.shelf
+        ):
+            topic = "sc/{}/{}"
+            messages = [
+                Message(topic.format(item.key.gateway_id, Lane(item.key.lane).word), item.signed) for item in items
+            ]
+            self.take_again(messages, wall_ms, shelf)
+        self._uncommitted = []
 
     def _forget(self) -> None:
         """Nothing of a group counts: remember what the store does."""
@@ -208,13 +231,14 @@ class Intake:
         """Keep an event now. Raises: Unavailable."""
         self._store.commit(Group(events=[event]))
 
-    def take_again(self, messages: Iterable[Message], wall_ms: int) -> None:
-        """Take in what the archive holds and the store lacks; it is judged like new, and not archived again.
+    def take_again(self, messages: Iterable[Message], wall_ms: int, shelf: str = MAIN_SHELF) -> None:
+        """Take in what a shelf of the archive holds and the store lacks; it is not archived again. Of the chain's own shelf it is judged
+        like new.
 
         Raises:
             Unavailable: the store refuses. Nothing of the group counts.
         """
-        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [], is_archived=True)
+        taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [], shelf)
         try:
             for message in messages:
                 self._take_message(message, taken, 0, wall_ms)
@@ -369,7 +393,11 @@ class Intake:
         self._check_key(keys, signed.key_id, key, header.number, taken)
         digest = link_of(payload)
         held = self._held(key, header.number, taken.group)
-        verdict, branch = self._ledger.judge(key, header.number, header.link, digest, held)
+        if taken.shelf:
+            fork = fork_of(taken.shelf)
+            verdict, branch = self._ledger.judge_beside(key, header.number, header.link, digest, held, fork)
+        else:
+            verdict, branch = self._ledger.judge(key, header.number, header.link, digest, held)
         taken.group.count(f"batches_{verdict.value}")
         if verdict in (Verdict.DUPLICATE, Verdict.HOLE, Verdict.TOO_MANY_FORKS):
             taken.reissues.add(key)
@@ -378,7 +406,8 @@ class Intake:
                 self._note_hole(key, header.number - 1, header.link, taken)
             return
         if verdict is Verdict.FORK:
-            branch.index = self._archive.fork_index(key, branch.index, digest)
+            if not taken.is_archived:
+                branch.index = self._archive.fork_index(key, branch.index, digest)
             detail = f"batch {header.number} of instance {header.instance.hex()} does not fit what we hold"
             taken.group.events.append(Event(wall_ms, gateway_id, int(lane), "fork", detail))
             LOG.error("%s/%s: fork: %s", gateway_id, lane.word, detail)
@@ -529,6 +558,8 @@ class Intake:
             taken.group.events.append(Event(wall_ms, gateway_id, int(lane), "fork", detail))
         if verdict is not Verdict.NEXT:
             taken.reissues.add(key)
+            if verdict is Verdict.HOLE:
+                self._note_hole(key, gap.last, gap.link, taken)
             return
         first = max(gap.first, head.number + 1)
         detail = f"{first} to {gap.last}: {gap.reason.words}"
@@ -572,8 +603,8 @@ class Intake:
             taken.states[gateway_id] = payload
 
     def _note_hole(self, key: ChainKey, number: int, link: bytes, taken: _Taken) -> None:
-        """Its gateway has signed for everything before a batch that came too early, and owes that also where the instance is not the
-        lane's present one any more, of which alone its state speaks."""
+        """Its gateway has signed for everything before a batch that came too early, or up to the end of such a gap, and owes that also
+        where the instance is not the lane's present one any more, of which alone its state speaks."""
         self._owing[key] = OLDER_ASKS_MAX
         if number > self._promises.get(key, (0, ZERO_LINK))[0]:
             self._promises[key] = (number, link)

@@ -124,7 +124,26 @@ class Ledger:
             return Judgement(Verdict.LATE, first)
         if len(branches) > BRANCHES_MAX:
             return Judgement(Verdict.TOO_MANY_FORKS, first)
-        return Judgement(Verdict.FORK, Branch(branches[-1].index + 1, number - 1, link, None))
+        highest = max(branch.index for branch in branches)
+        return Judgement(Verdict.FORK, Branch(highest + 1, number - 1, link, None))
+
+    def judge_beside(
+        self, key: ChainKey, number: int, link: bytes, digest: bytes, held: Collection[bytes], fork: int | None
+    ) -> Judgement:
+        """Decide about a batch that the archive holds beside its chain, in a fork's shelf (`fork`) or among the late ones (None).
+
+        It was taken once, so there is a place for it, whatever came before it this time: on its branch if it fits there, else on none.
+        Branch 0 does not go on with it.
+        """
+        branches = self._chains.get(key) or [Branch(0, 0, ZERO_LINK)]
+        if digest in held:
+            return Judgement(Verdict.DUPLICATE, branches[0])
+        for branch in branches[1:]:
+            if fork is not None and number == branch.number + 1 and link == branch.link:
+                return Judgement(Verdict.NEXT, branch)
+        kept = Branch(fork or 0, number - 1, link, None)
+        is_new = fork is not None and all(branch.index != fork for branch in branches)
+        return Judgement(Verdict.FORK if is_new and len(branches) <= BRANCHES_MAX else Verdict.LATE, kept)
 
     def judge_gap(self, key: ChainKey, first_missing: int, last_missing: int, link: bytes) -> Judgement:
         """Decide about a signed gap `first_missing` to `last_missing`; `link` is what the next batch carries."""

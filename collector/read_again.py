@@ -27,6 +27,7 @@ LOG = logging.getLogger("startcity.collector")
 UNREAD_MAX = 64
 NUMBERS_MAX = 128
 RETRY_MS = 60_000
+AT_HAND_MAX = 16
 
 
 class ReadAgain:
@@ -40,9 +41,8 @@ class ReadAgain:
         self._ranges = store.unread_ranges()
         self._current: tuple[ChainKey, int, int] | None = None
         self._steps: Iterator[None] = iter(())
-        self._at_hand: dict[
-            bytes, NodeTable
-        ] = {}  # after the last one read: what is given up comes late, one after the other
+        # By chain the table after the last one read: what was given up comes late, one after the other.
+        self._at_hand: dict[ChainKey, dict[bytes, NodeTable]] = {}
         self._not_before_ms: int | None = None
 
     def is_due(self, monotonic_ms: int) -> bool:
@@ -89,14 +89,15 @@ class ReadAgain:
             self._add(key, last + 1, high)
         wanted = {digest for number, digest in unread if number <= last}
         held = self._store.held(key, first - TABLE_BATCHES_MAX + 1, last)
-        order = reading_order(held, wanted, self._at_hand)
+        at_hand = self._at_hand.get(key, {})
+        order = reading_order(held, wanted, at_hand)
         if not order:
             return
         signed: dict[bytes, bytes] = {}
         for found in self._archive.find(key, {digest: held[digest].number for digest in order}):
             signed |= found
             yield
-        reader = LineReader(self._at_hand)
+        reader = LineReader(at_hand)
         for digest in filter(signed.__contains__, order):
             batch = parse_batch(signed[digest])
             if not reader.is_ready(batch):
@@ -107,7 +108,10 @@ class ReadAgain:
                 if digest in wanted:
                     self._intake.give_up_reading(key, batch, digest, len(signed[digest]), str(error))
             else:
-                self._at_hand = {digest: table.copy()}
+                self._at_hand.pop(key, None)
+                self._at_hand[key] = {digest: table.copy()}
+                if len(self._at_hand) > AT_HAND_MAX:
+                    self._at_hand.pop(next(iter(self._at_hand)))
                 if digest in wanted:
                     self._intake.take_read(key, batch, digest, len(signed[digest]), body, table, wall_ms)
             yield

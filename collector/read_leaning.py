@@ -9,10 +9,11 @@ places, no bytes.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from collector.chain_check import Chain, ChainChecker, ChainName
+from collector.chain_check import ChainChecker, ChainName
 from collector.line import Held, LineReader, reading_order
 from collector.segments import SignedEntry, read_entry, scan_entries
 from gateway_agent.errors import WireError
@@ -29,10 +30,11 @@ def read_leaning(checker: ChainChecker, name: ChainName, files: Iterable[Path]) 
     chain = checker.chains[name]
     held: dict[bytes, Held] = {}
     places: dict[bytes, tuple[Path, int]] = {}
-    numbers = _wanted(chain)
+    lows, highs = _wanted(number for number, _ in chain.leaning.values())
     for path in files:
         for offset, entry, batch in _batches(path, name):
-            if entry.number in numbers:
+            at = bisect_right(lows, entry.number) - 1
+            if at >= 0 and entry.number <= highs[at]:
                 digest = hashlib.sha256(entry.signed).digest()
                 held[digest] = Held(entry.number, digest, batch.header.link, batch.leans)
                 places.setdefault(digest, (path, offset))
@@ -49,12 +51,18 @@ def read_leaning(checker: ChainChecker, name: ChainName, files: Iterable[Path]) 
             checker.read(chain, found, digest, body)
 
 
-def _wanted(chain: Chain) -> set[int]:
-    return {
-        number - back
-        for number in {number for number, _ in chain.leaning.values()}
-        for back in range(TABLE_BATCHES_MAX)
-    }
+def _wanted(numbers: Iterable[int]) -> tuple[list[int], list[int]]:
+    """The ranges in which the lines of these numbers lie: their lowest and their highest numbers, rising."""
+    lows: list[int] = []
+    highs: list[int] = []
+    for number in sorted(numbers):
+        low = number - TABLE_BATCHES_MAX + 1
+        if highs and low <= highs[-1] + 1:
+            highs[-1] = number
+        else:
+            lows.append(low)
+            highs.append(number)
+    return lows, highs
 
 
 def _batches(path: Path, name: ChainName) -> Iterator[tuple[int, SignedEntry, Batch]]:

@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from collector.group import Group, StagedBatch
 from collector.interned import Interned
@@ -113,27 +113,33 @@ class Store:
         )
         return {digest for (digest,) in rows}
 
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(f"{self.path}: {error}") from error
+
     def held(self, key: ChainKey, low: int, high: int) -> dict[bytes, Held]:
-        """By their digest all batches held under the numbers `low` to `high`."""
-        rows = self._db.execute(
+        """By their digest all batches held under the numbers `low` to `high`. Raises: Unavailable."""
+        rows = self._rows(
             "SELECT number, digest, link, leans FROM batch WHERE chain = ? AND number BETWEEN ? AND ? AND link IS NOT NULL",
             (self._interned.known_chain(key), low, high),
         )
         return {digest: Held(number, digest, link, _or_none(leans)) for number, digest, link, leans in rows}
 
     def unread(self, key: ChainKey, low: int, high: int, count_max: int) -> list[tuple[int, bytes]]:
-        """(number, digest) of the first batches under the numbers `low` to `high` that wait for what they lean on."""
-        rows = self._db.execute(
-            "SELECT number, digest FROM batch WHERE chain = ? AND number BETWEEN ? AND ? AND defect IS NOT NULL AND leans = 1"
-            " ORDER BY number, digest LIMIT ?",
+        """(number, digest) of the first batches under the numbers `low` to `high` that wait for what they lean on. Raises: Unavailable."""
+        rows = self._rows(
+            "SELECT number, digest FROM batch INDEXED BY unread"
+            " WHERE chain = ? AND number BETWEEN ? AND ? AND defect IS NOT NULL AND leans = 1 ORDER BY number, digest LIMIT ?",
             (self._interned.known_chain(key), low, high, count_max),
         )
         return list(rows)
 
     def unread_ranges(self) -> dict[ChainKey, tuple[int, int]]:
-        """The lowest and highest number of what waits so, by chain."""
-        rows = self._db.execute(
-            "SELECT gateway, lane, instance, min(number), max(number) FROM batch JOIN chain ON chain.id = batch.chain"
+        """The lowest and highest number of what waits so, by chain. Raises: Unavailable."""
+        rows = self._rows(
+            "SELECT gateway, lane, instance, min(number), max(number) FROM batch INDEXED BY unread JOIN chain ON chain.id = batch.chain"
             " WHERE defect IS NOT NULL AND leans = 1 GROUP BY chain.id"
         )
         return {ChainKey(gateway, lane, instance): (low, high) for gateway, lane, instance, low, high in rows}

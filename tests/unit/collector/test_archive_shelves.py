@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
 from collector import archive
+from collector.archive_reading import ArchiveReader
 from collector.segments import SignedEntry, scan_entries
 from gateway_agent.errors import Unavailable
 from gateway_agent.wire.node_table import NodeTable
@@ -169,3 +171,131 @@ def test_a_late_batch_that_was_written_twice_counts_once(city: City, monkeypatch
     assert report.is_intact, report.as_text()
     assert report.chains[0].repeats == 1
     assert sequences(city) == [0, 1, 5]
+
+
+def test_a_refused_commit_is_made_good_before_the_next_group(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late batches and a fork are archived, their commit is refused, and no gateway sends them again: the next group finds them stored."""
+    gateway = SigningGateway()
+    held = gateway.run(2)
+    late = {number: gateway.seal([frame(number)], fresh=True) for number in range(3, 11)}
+    city.take(gateway, *held, gateway.gap(3, 10))
+    at(gateway, 1, bytes(32))
+    fork = gateway.seal([frame(20)], fresh=True)
+    after = gateway.seal([frame(21)], fresh=True)
+    refuse_a_commit(city, monkeypatch, gateway, fork, late[5])
+    refuse_a_commit(city, monkeypatch, gateway, late[6])
+    city.take(gateway, late[8])
+    assert sequences(city) == [0, 1, 5, 8, 20]
+    city.take(gateway, after)
+    city.restart()
+    assert sequences(city) == [0, 1, 5, 8, 20, 21]
+    assert {path.parent.name for path in (city.folder / "archive").rglob("fork-*/*.seg")} == {"fork-1"}
+
+
+def test_a_fork_that_a_gap_leads_to_does_not_go_on_with_the_chain_of_a_lost_database(city: City) -> None:
+    """A gap names a fork's batch as the one before the next: taken again from its shelf, the fork does not move the chain's own end."""
+    gateway = SigningGateway()
+    common = gateway.run(2)
+    link = gateway.link
+    city.take(gateway, *common, *gateway.run(3, 10))
+    at(gateway, 2, link)
+    fork = [gateway.seal([frame(20)], fresh=True), *gateway.run(3, 21)]
+    sixth = gateway.link
+    seventh = gateway.seal([frame(24)])
+    city.take(gateway, *fork, seventh)
+    number, end = gateway.number, gateway.link
+    gateway.number, gateway.link = 6, sixth
+    city.take(gateway, gateway.gap(3, 6))
+    lose_database(city)
+    city.take(at(gateway, number, end), *gateway.run(2, 30))
+    assert "missing" not in {problem.kind for problem in city.verified().problems}
+    lose_database(city)
+    assert sequences(city) == [0, 1, 10, 11, 12, 20, 21, 22, 23, 24, 30, 31]
+
+
+def test_lines_that_have_merged_are_all_stored_after_each_loss_of_the_database(city: City) -> None:
+    """A forked line comes in pairs, the later first, and goes on on another shelf with a new database: nothing of it is left out."""
+    gateway = SigningGateway()
+    common = gateway.run(2)
+    link = gateway.link
+    city.take(gateway, *common, *gateway.run(4, 10))
+    at(gateway, 2, link)
+    line = [gateway.seal([frame(20 + place)], fresh=True) for place in range(8)]
+    for place in (1, 0, 3, 2, 4, 5):
+        city.take(gateway, line[place])
+    lose_database(city)
+    city.take(gateway, line[6])
+    city.take(gateway, line[7])
+    for _ in range(2):
+        lose_database(city)
+        assert sequences(city) == [0, 1, *range(10, 14), *range(20, 28)]
+
+
+def test_forks_over_what_came_late_leave_room_for_it_in_a_new_database(city: City) -> None:
+    """Forty late batches, and thirty of another past under the same numbers: whichever is taken again first, all that was stored is."""
+    gateway = SigningGateway()
+    late = [gateway.seal([frame(place)], fresh=True) for place in range(40)]
+    city.take(gateway, gateway.gap(1, 40))
+    city.take(gateway, *reversed(late))
+    at(gateway, 4, bytes(32))
+    city.take(gateway, *[gateway.seal([frame(100 + place)], fresh=True) for place in range(30)])
+    before = sequences(city)
+    assert len(before) == 70
+    lose_database(city)
+    assert sequences(city) == before
+
+
+def test_a_batch_that_lies_on_two_shelves_hides_none_before_it(city: City) -> None:
+    """The end of one shelf is found on another first: what stands before it is taken in again all the same."""
+    gateway = SigningGateway()
+    common = gateway.run(2)
+    link = gateway.link
+    city.take(gateway, *common, *gateway.run(2, 10))
+    at(gateway, 2, link)
+    three, four = gateway.seal([frame(20)], fresh=True), gateway.seal([frame(21)], fresh=True)
+    city.take(gateway, four)
+    city.take(gateway, three)
+    (first, second) = sorted((city.folder / "archive").rglob("fork-*/*.seg"))
+    whole = first.read_bytes()
+    offset, entry = next(
+        (found.offset, entry) for found, entry in scan_entries(whole) if isinstance(entry, SignedEntry)
+    )
+    second.write_bytes(second.read_bytes() + whole[offset:])
+    assert entry.signed == four
+    lose_database(city)
+    assert sequences(city) == [0, 1, 10, 11, 20, 21]
+
+
+def test_a_shelf_that_cannot_be_read_keeps_no_collector_from_starting(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bad sector among what came late: it is said, and the chain goes on."""
+    gateway = SigningGateway()
+    late = gateway.seal([frame(0)], fresh=True)
+    city.take(gateway, gateway.gap(1, 1), late)
+    read = ArchiveReader._read
+
+    def refuse(reader: ArchiveReader, path: Path, *rest: int) -> bytes:
+        if path.parent.name == "late":
+            raise Unavailable("archive: Input/output error")
+        return read(reader, path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArchiveReader, "_read", refuse)
+        city.restart()
+    assert city.events().count("archive_unreadable") == 1
+    assert [receipt.number for receipt in city.take(gateway, *gateway.run(1, 1))] == [2]
+    city.restart()
+    assert city.events().count("archive_unreadable") == 1
+
+
+def test_a_late_batch_that_the_chain_holds_too_is_a_repeat_for_the_auditor(city: City) -> None:
+    """What a group that failed had put aside as late came again in its place: once is enough, and nothing is wrong."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(3))
+    (segment,) = (city.folder / "archive").rglob("*.seg")
+    (segment.parent / "late").mkdir()
+    (segment.parent / "late" / segment.name).write_bytes(segment.read_bytes())
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert report.chains[0].repeats == 3

@@ -227,6 +227,20 @@ def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
     assert city.verified().is_intact
 
 
+def test_a_gap_of_an_older_instance_that_comes_too_early_is_word_of_it(city: City) -> None:
+    """All that its gateway still has of an older instance is a gap: what comes before it is asked for, or the lane stands still."""
+    older, present = SigningGateway(), SigningGateway(instance=b"present.")
+    batches = older.run(6)
+    city.take(older, *batches[:2])
+    city.take(present, *present.run(1, 100))
+    city.take(present, present.state(), word="state")
+    city.take(older, older.gap(5, 6))
+    assert asked_for(city, 1_000) + asked_for(city, 21_000) == [2]
+    city.take(older, *batches[2:4], older.gap(5, 6))
+    assert asked_for(city, 200_000) == []
+    assert city.verified().is_intact
+
+
 def test_what_an_older_instance_owes_is_missed_after_a_restart_too(city: City) -> None:
     """Nobody sends that batch again for hours, and the state never speaks of its instance: what is missing is kept with the store."""
     older, present = SigningGateway(), SigningGateway(instance=b"present.")

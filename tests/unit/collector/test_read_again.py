@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from itertools import permutations
 
 import pytest
 
 from collector import archive, line
+from collector.intake import STORED_MS_MAX
 from collector.read_again import RETRY_MS
 from gateway_agent.errors import Unavailable
-from gateway_agent.model import Body
+from gateway_agent.model import Body, FrameRow
 from gateway_agent.wire.batch import link_of
 from gateway_agent.wire.body import NodeTable
-from tests.support.signing_gateway import SigningGateway, frame
+from tests.support.signing_gateway import SigningGateway, frame, kid, pack
 from tests.unit.collector.conftest import City
 
 
@@ -197,6 +199,81 @@ def test_an_archive_that_cannot_be_read_holds_nobody_up(city: City, monkeypatch:
     city.tick(RETRY_MS)
     city.read_again()
     assert not unread(city)
+
+
+def test_a_database_that_cannot_be_read_holds_nobody_up(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses the question what waits: the group is taken, and the question is asked again a minute later."""
+    gateway = forked(city)
+    first, second = gateway.run(2, first_sequence=10)
+
+    class Refusing:
+        def __getattr__(self, name: str) -> object:
+            return getattr(database, name)
+
+        def execute(self, query: str, *values: object) -> object:
+            if "INDEXED BY unread" in query:
+                raise sqlite3.OperationalError("disk I/O error")
+            return database.execute(query, *values)
+
+    database = city.store._db
+    with monkeypatch.context() as patch:
+        patch.setattr(city.store, "_db", Refusing())
+        city.take(gateway, second)
+        city.take(gateway, first)
+    assert unread(city) == 1
+    city.tick(RETRY_MS)
+    city.read_again()
+    assert not unread(city)
+
+
+def test_what_the_archive_lacks_is_not_given_up(city: City) -> None:
+    """A segment that the line needs is away, and comes back with a restored folder: until then nothing is read, and nothing settled."""
+    gateway = forked(city)
+    first, second, third = gateway.run(3, first_sequence=10)
+    city.take(gateway, third, second)
+    (away,) = (city.folder / "archive").rglob("fork-2/*.seg")
+    kept = away.read_bytes()
+    away.unlink()
+    city.take(gateway, first)
+    assert unread(city) == 2
+    away.write_bytes(kept)
+    city.restart()
+    assert not unread(city)
+    assert [values(city)[number] for number in (10, 11, 12)] == [2010, 2011, 2012]
+
+
+def test_what_the_store_cannot_hold_stays_in_the_archive_also_when_it_is_read_again(city: City) -> None:
+    """A frame with a time beyond 62 bits in a batch that waited: it is set aside, and the rest of the batch is stored."""
+    gateway = forked(city)
+    start = gateway.seal([frame(10)])
+    beyond = FrameRow(kid(), 11, pack(2011, STORED_MS_MAX + 1))
+    city.take(gateway, gateway.seal([beyond, frame(12)]))
+    city.take(gateway, start)
+    assert [number for number in values(city) if 10 <= number < 20] == [10, 12]
+    assert city.counters()["frames_set_aside"] == 1
+
+
+def test_a_whole_table_that_came_in_reverse_is_read(city: City) -> None:
+    """Sixty-four late batches, the last one first and each in a group of its own: the first one makes all of them readable."""
+    gateway = SigningGateway()
+    batches = gateway.run(64)
+    city.take(gateway, gateway.gap(1, 64))
+    for batch in reversed(batches):
+        city.take(gateway, batch)
+    assert sorted(values(city)) == list(range(64))
+
+
+def test_chains_in_turn_each_go_on_from_their_own_table(city: City, decoded: list[int]) -> None:
+    """Two gateways' late batches come alternately: each body is read again once."""
+    one, two = SigningGateway(), SigningGateway("test-only-02")
+    batches = [(gateway, gateway.run(30)) for gateway in (one, two)]
+    for gateway, _ in batches:
+        city.take(gateway, gateway.gap(1, 30))
+    for place in range(30):
+        for gateway, run in batches:
+            city.take(gateway, run[place])
+    assert not unread(city)
+    assert len(decoded) <= 62
 
 
 def test_more_than_is_planned_at_once(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
