@@ -180,11 +180,13 @@ class ChainChecker:
                 known = chain.digests.get(number)
                 if known == digest:
                     chain.report.repeats += 1
+                elif chain.gap_links.get(number) == digest:
+                    self.report.note(finding)  # a gap stands for it, and was signed for just this one
                 elif known is not None and self.report.kind == "archive":
                     self.problem(
                         chain, finding._replace(kind="fork", detail=f"two different batches have number {number}")
                     )
-                elif known is None and self.report.kind == "archive":
+                elif known is None and self.report.kind == "archive" and not _is_in(number, chain.report.gaps):
                     # Only an unsigned header says so, and an archive writes again all that it gave up.
                     detail = f"a later segment begins at or before number {number}, and does not hold it"
                     self.problem(chain, finding._replace(detail=detail))
@@ -383,6 +385,10 @@ class ChainChecker:
             if named != held:
                 detail = f"number {entry.number} names {len(named)} received frames and holds {len(held)}, {len(named ^ held)} differ"
                 self.problem(chain, place._replace(kind="received", detail=detail))
+
+
+def _is_in(number: int, gaps: list[tuple[int, int, int]]) -> bool:
+    return any(first <= number <= last for first, last, _ in gaps)
 
 
 def _frames(body: Body) -> Iterator[tuple[bytes, int, int, int]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -60,6 +60,7 @@ RESEND_LANE_MS = 35_000
 OLDER_ASKS_MAX = 10
 KEY_NOTED_MS = 3_600_000
 ANSWERS_REMEMBERED_MAX = 1_024
+UNARCHIVED_MAX = 64  # batches, of 64 KiB at most
 _KEY_EVENTS = {"RetiredKey": "retired_key", "EarlyKey": "early_key", "KeyFork": "key_fork"}
 # Anybody who may publish can make names up, so only so many are named, and each is written down only twice a day.
 FOREIGN_NAMED_MAX = 64
@@ -136,7 +137,9 @@ class Intake:
         self._lane_resends: dict[tuple[str, int], tuple[int, int]] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
         # By chain the lowest and highest number that something leans on, perhaps, which came beside the chain's own end.
+        # What no gateway sends again, of groups that were refused: archived already, or not.
         self._uncommitted: list[ArchiveItem] = []
+        self._unarchived: list[Message] = []
         self.came_beside: dict[ChainKey, tuple[int, int]] = {}
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)
@@ -155,15 +158,15 @@ class Intake:
         taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [])
         if refused:
             taken.group.count("inbox_full", refused)
-        archived: list[ArchiveItem] = []
+        is_archived = False
         try:
-            for message in messages:
+            for message in chain(messages, self._unarchived):
                 self._take_message(message, taken, monotonic_ms, wall_ms)
             self._note_foreign(taken, monotonic_ms, wall_ms)
             self._check_promises(taken, monotonic_ms, wall_ms)
             self._check_stuck(taken, monotonic_ms, wall_ms)
             self._archive.append(taken.items)
-            archived = taken.items
+            is_archived = True
             for gateway_id, state in taken.states.items():
                 self._archive.keep_state(gateway_id, state)
             group = taken.group
@@ -186,8 +189,12 @@ class Intake:
             self._note_beside(taken)
         except BaseException:
             self._forget()
-            self._uncommitted = archived
+            if is_archived:
+                self._uncommitted, self._unarchived = taken.items, []
+            else:
+                self._unarchived = self._beside_of(taken)
             raise
+        self._unarchived = []
         due = {
             key for key in taken.reissues | self._behind
             if monotonic_ms - self._reissued_ms.get(key, -REISSUE_MS) >= REISSUE_MS
@@ -199,16 +206,22 @@ class Intake:
         self._behind.difference_update(speak)
         return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in sorted(taken.resends)]
 
+    @staticmethod
+    def _beside_of(taken: _Taken) -> list[Message]:
+        """What a group that could not be archived has of forks and of what came late; it is offered again with the next one."""
+        beside = [_message_of(item) for item in taken.items if item.shelf]
+        if len(beside) > UNARCHIVED_MAX:
+            LOG.error(
+                "%d batches of forks are dropped: the archive has refused for too long", len(beside) - UNARCHIVED_MAX
+            )
+        return beside[:UNARCHIVED_MAX]
+
     def _take_uncommitted(self, wall_ms: int) -> None:
         """A group was archived, and the store refused it. What lies beside its chain no gateway sends again. Raises: Unavailable."""
         for shelf, items in groupby(
             sorted(self._uncommitted, key=lambda item: item.shelf), key=lambda item: item.shelf
         ):
-            topic = "sc/{}/{}"
-            messages = [
-                Message(topic.format(item.key.gateway_id, Lane(item.key.lane).word), item.signed) for item in items
-            ]
-            self.take_again(messages, wall_ms, shelf)
+            self.take_again(map(_message_of, items), wall_ms, shelf)
         self._uncommitted = []
 
     def _forget(self) -> None:
@@ -678,6 +691,10 @@ class Intake:
                 self._owing[key] -= 1
             taken.group.count("resends_asked")
             taken.resends.add(key)
+
+
+def _message_of(item: ArchiveItem) -> Message:
+    return Message(f"sc/{item.key.gateway_id}/{Lane(item.key.lane).word}", item.signed)
 
 
 def _staged(

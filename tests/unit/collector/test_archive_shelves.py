@@ -11,6 +11,7 @@ import pytest
 
 from collector import archive
 from collector.archive_reading import ArchiveReader
+from collector.ledger import ChainKey
 from collector.segments import SignedEntry, scan_entries
 from gateway_agent.errors import Unavailable
 from gateway_agent.wire.node_table import NodeTable
@@ -299,3 +300,100 @@ def test_a_late_batch_that_the_chain_holds_too_is_a_repeat_for_the_auditor(city:
     report = city.verified()
     assert report.is_intact, report.as_text()
     assert report.chains[0].repeats == 3
+
+
+def refuse_a_sync(city: City, monkeypatch: pytest.MonkeyPatch, gateway: SigningGateway, *batches: bytes) -> None:
+    def fail(_shelf: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive._Shelf, "sync", fail)
+        with pytest.raises(Unavailable):
+            city.take(gateway, *batches)
+
+
+def test_what_lies_beside_its_chain_outlives_an_archive_that_refuses(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway has the broker's word for a fork and sends it once: the collector offers it to its archive until that takes it."""
+    gateway = SigningGateway()
+    held = gateway.run(2)
+    late = gateway.seal([frame(3)], fresh=True)
+    city.take(gateway, *held, gateway.gap(3, 3))
+    at(gateway, 1, bytes(32))
+    fork = gateway.run(3, 20)
+    refuse_a_sync(city, monkeypatch, gateway, late, fork[0])
+    refuse_a_sync(city, monkeypatch, gateway, fork[1])
+    city.tick(1_000)
+    city.take(gateway, fork[2])
+    assert sequences(city) == [0, 1, 3, 20, 21, 22]
+    city.restart()
+    assert sequences(city) == [0, 1, 3, 20, 21, 22]
+
+
+def test_of_what_an_archive_refuses_for_long_a_part_is_kept(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred late batches while the disk refuses: 64 are kept for it, the rest goes with a word in the log."""
+    gateway = SigningGateway()
+    late = [gateway.seal([frame(place)], fresh=True) for place in range(100)]
+    city.take(gateway, gateway.gap(1, 100))
+    for start in range(0, 100, 10):
+        refuse_a_sync(city, monkeypatch, gateway, *late[start : start + 10])
+    city.tick(1_000)
+    assert len(sequences(city)) == 64
+
+
+def test_a_torn_end_beside_the_chain_is_a_note(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write of a late batch that takes a part and fails: it is written again in another segment, and the auditor finds all there."""
+    gateway = SigningGateway()
+    late = [gateway.seal([frame(place)], fresh=True) for place in range(3)]
+    city.take(gateway, gateway.gap(1, 3))
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "SEGMENT_BYTES", 1)
+        city.take(gateway, late[2], late[0])
+    write = archive._Shelf._write
+
+    def write_a_part(shelf: archive._Shelf, data: bytes) -> None:
+        write(shelf, data[:50])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive._Shelf, "_write", write_a_part)
+        with pytest.raises(Unavailable):
+            city.take(gateway, late[1])
+    city.tick(1_000)
+    assert sequences(city) == [0, 1, 2]
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert [note.kind for note in report.notes].count("abandoned") == 1
+
+
+def test_what_a_failed_write_left_is_no_loss_where_a_gap_stands_for_it(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are written and not synced, and before they come again the gateway gives them up: the signed gap accounts for them."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(2))
+    lost = gateway.run(3, 2)
+    refuse_a_sync(city, monkeypatch, gateway, *lost)
+    city.take(gateway, gateway.gap(3, 5))
+    city.take(gateway, gateway.seal([frame(5)], fresh=True))
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert report.chains[0].gaps[0][:2] == (3, 5)
+
+
+def test_a_forks_shelf_is_a_free_one_or_what_a_failed_write_left_of_it(city: City) -> None:
+    """Above all that are there; an empty one, or one that begins with this very batch, is taken from the lowest that is not in use on."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(3))
+    at(gateway, 1, bytes(32))
+    city.take(gateway, fork := gateway.seal([frame(9)], fresh=True))
+    (shelf,) = (city.folder / "archive").rglob("fork-1")
+    key, digest = ChainKey(gateway.gateway_id, int(gateway.lane), gateway.instance), hashlib.sha256(fork).digest()
+    shelf.rename(shelf.with_name("fork-5"))
+    assert city.archive.fork_index(key, 2, b"another") == 6
+    assert city.archive.fork_index(key, 2, digest) == 5
+    assert city.archive.fork_index(key, 6, digest) == 6
+    shelf.with_name("fork-3").mkdir()
+    assert city.archive.fork_index(key, 2, b"another") == 3
+    assert city.archive.fork_index(key, 4, b"another") == 6

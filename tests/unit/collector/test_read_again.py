@@ -263,6 +263,20 @@ def test_a_whole_table_that_came_in_reverse_is_read(city: City) -> None:
     assert sorted(values(city)) == list(range(64))
 
 
+def test_the_last_batch_of_a_table_leans_on_all_of_it(city: City) -> None:
+    """Sixty-three are held, the next one comes after its gap and a start: it leans on the first of them, for the auditor too."""
+    gateway = SigningGateway()
+    city.take(gateway, *gateway.run(63))
+    last = gateway.run(1, 63)[0]
+    city.take(gateway, gateway.gap(64, 64))
+    city.restart()
+    city.take(gateway, last)
+    assert sorted(values(city)) == list(range(64))
+    report = city.verified()
+    assert report.is_intact, report.as_text()
+    assert report.chains[0].frames == 64
+
+
 def test_chains_in_turn_each_go_on_from_their_own_table(city: City, decoded: list[int]) -> None:
     """Two gateways' late batches come alternately: each body is read again once."""
     one, two = SigningGateway(), SigningGateway("test-only-02")
