@@ -17,8 +17,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from itertools import chain, groupby
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -29,7 +29,7 @@ from collector.inbox import Message
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
 from collector.segments import SignedEntry
 from collector.sqlite_store import Store, Stored
-from gateway_agent.errors import WireError
+from gateway_agent.errors import Unavailable, WireError
 from gateway_agent.model import Body, FrameRow, GatewayId, Lane, Pack, Receipt
 from gateway_agent.pace import Pace
 from gateway_agent.wire.answer import open_answer
@@ -45,6 +45,7 @@ from gateway_agent.wire.signer import Signer
 from gateway_agent.wire.state import open_state
 
 LOG = logging.getLogger("startcity.collector")
+T = TypeVar("T")
 
 CONTENT_BATCH = 65001
 CONTENT_GAP = 65004
@@ -61,6 +62,7 @@ OLDER_ASKS_MAX = 10
 KEY_NOTED_MS = 3_600_000
 ANSWERS_REMEMBERED_MAX = 1_024
 UNARCHIVED_MAX = 64  # batches, of 64 KiB at most
+UNCOMMITTED_MAX = 512
 _KEY_EVENTS = {"RetiredKey": "retired_key", "EarlyKey": "early_key", "KeyFork": "key_fork"}
 # Anybody who may publish can make names up, so only so many are named, and each is written down only twice a day.
 FOREIGN_NAMED_MAX = 64
@@ -137,7 +139,7 @@ class Intake:
         self._lane_resends: dict[tuple[str, int], tuple[int, int]] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
         # By chain the lowest and highest number that something leans on, perhaps, which came beside the chain's own end.
-        # What no gateway sends again, of groups that were refused: archived already, or not.
+        # Of groups that were refused what lies beside its chain, archived already or not: no gateway sends that again.
         self._uncommitted: list[ArchiveItem] = []
         self._unarchived: list[Message] = []
         self.came_beside: dict[ChainKey, tuple[int, int]] = {}
@@ -154,7 +156,7 @@ class Intake:
         Raises:
             Unavailable: archive or store refuse. Nothing of the group counts.
         """
-        self._take_uncommitted(wall_ms)
+        refusal = self._take_uncommitted(wall_ms)
         taken = _Taken(Group(), [], set(), set(), set(), {}, set(), [])
         if refused:
             taken.group.count("inbox_full", refused)
@@ -167,6 +169,8 @@ class Intake:
             self._check_stuck(taken, monotonic_ms, wall_ms)
             self._archive.append(taken.items)
             is_archived = True
+            if refusal is not None:
+                raise refusal
             for gateway_id, state in taken.states.items():
                 self._archive.keep_state(gateway_id, state)
             group = taken.group
@@ -189,10 +193,14 @@ class Intake:
             self._note_beside(taken)
         except BaseException:
             self._forget()
+            beside = [item for item in taken.items if item.shelf]
             if is_archived:
-                self._uncommitted, self._unarchived = taken.items, []
+                self._uncommitted = _at_most(
+                    UNCOMMITTED_MAX, self._uncommitted + beside, "taken at the next start only"
+                )
+                self._unarchived = []
             else:
-                self._unarchived = self._beside_of(taken)
+                self._unarchived = _at_most(UNARCHIVED_MAX, [_message_of(item) for item in beside], "dropped")
             raise
         self._unarchived = []
         due = {
@@ -206,23 +214,16 @@ class Intake:
         self._behind.difference_update(speak)
         return [self._receipt(key) for key in speak] + [self._resend(key, wall_ms) for key in sorted(taken.resends)]
 
-    @staticmethod
-    def _beside_of(taken: _Taken) -> list[Message]:
-        """What a group that could not be archived has of forks and of what came late; it is offered again with the next one."""
-        beside = [_message_of(item) for item in taken.items if item.shelf]
-        if len(beside) > UNARCHIVED_MAX:
-            LOG.error(
-                "%d batches of forks are dropped: the archive has refused for too long", len(beside) - UNARCHIVED_MAX
-            )
-        return beside[:UNARCHIVED_MAX]
-
-    def _take_uncommitted(self, wall_ms: int) -> None:
-        """A group was archived, and the store refused it. What lies beside its chain no gateway sends again. Raises: Unavailable."""
-        for shelf, items in groupby(
-            sorted(self._uncommitted, key=lambda item: item.shelf), key=lambda item: item.shelf
-        ):
-            self.take_again(map(_message_of, items), wall_ms, shelf)
-        self._uncommitted = []
+    def _take_uncommitted(self, wall_ms: int) -> Unavailable | None:
+        """What was archived, and refused by the store. Returns what the store says, if it refuses again."""
+        try:
+            while self._uncommitted:
+                item = self._uncommitted[0]
+                self.take_again([_message_of(item)], wall_ms, item.shelf)
+                self._uncommitted.pop(0)
+        except Unavailable as error:
+            return error
+        return None
 
     def _forget(self) -> None:
         """Nothing of a group counts: remember what the store does."""
@@ -691,6 +692,14 @@ class Intake:
                 self._owing[key] -= 1
             taken.group.count("resends_asked")
             taken.resends.add(key)
+
+
+def _at_most(count_max: int, beside: list[T], otherwise: str) -> list[T]:
+    if len(beside) > count_max:
+        LOG.error(
+            "%d batches of forks, or that came late, are %s: the disk refuses", len(beside) - count_max, otherwise
+        )
+    return beside[:count_max]
 
 
 def _message_of(item: ArchiveItem) -> Message:

@@ -186,11 +186,26 @@ def test_a_refused_commit_is_made_good_before_the_next_group(city: City, monkeyp
     refuse_a_commit(city, monkeypatch, gateway, fork, late[5])
     refuse_a_commit(city, monkeypatch, gateway, late[6])
     city.take(gateway, late[8])
-    assert sequences(city) == [0, 1, 5, 8, 20]
+    assert sequences(city) == [0, 1, 5, 6, 8, 20]
     city.take(gateway, after)
     city.restart()
-    assert sequences(city) == [0, 1, 5, 8, 20, 21]
+    assert sequences(city) == [0, 1, 5, 6, 8, 20, 21]
     assert {path.parent.name for path in (city.folder / "archive").rglob("fork-*/*.seg")} == {"fork-1"}
+
+
+def test_of_what_a_store_refuses_for_long_the_rest_waits_for_a_start(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six hundred late batches while the database refuses: all are archived, 512 are stored with the next group, the others at a start."""
+    gateway = SigningGateway()
+    late = [gateway.seal([frame(place)], fresh=True) for place in range(600)]
+    city.take(gateway, gateway.gap(1, 600))
+    for start in range(0, 600, 200):
+        refuse_a_commit(city, monkeypatch, gateway, *late[start : start + 200])
+    city.tick(1_000)
+    assert len(sequences(city)) == 512
+    city.restart()
+    assert sequences(city) == list(range(600))
 
 
 def test_a_fork_that_a_gap_leads_to_does_not_go_on_with_the_chain_of_a_lost_database(city: City) -> None:
