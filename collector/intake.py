@@ -138,10 +138,10 @@ class Intake:
         # When a lane's last one was asked, and its request.
         self._lane_resends: dict[tuple[str, int], tuple[int, int]] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
-        # By chain the lowest and highest number that something leans on, perhaps, which came beside the chain's own end.
         # Of groups that were refused what lies beside its chain, archived already or not: no gateway sends that again.
         self._uncommitted: list[ArchiveItem] = []
         self._unarchived: list[Message] = []
+        # By chain the lowest and highest number that something leans on, perhaps, which came beside the chain's own end.
         self.came_beside: dict[ChainKey, tuple[int, int]] = {}
         self.readings = 0
         self.stored = Stored(0, 0, 0, 0)
@@ -192,7 +192,6 @@ class Intake:
                 self._counts = group.counts
             self._note_beside(taken)
         except BaseException:
-            self._forget()
             beside = [item for item in taken.items if item.shelf]
             if is_archived:
                 self._uncommitted = _at_most(
@@ -201,6 +200,7 @@ class Intake:
                 self._unarchived = []
             else:
                 self._unarchived = _at_most(UNARCHIVED_MAX, [_message_of(item) for item in beside], "dropped")
+            self._forget()
             raise
         self._unarchived = []
         due = {
