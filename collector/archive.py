@@ -78,9 +78,8 @@ class _Shelf:
     def __init__(self, directory: Path, key: ChainKey, *, is_main: bool) -> None:
         self.directory = directory
         self.key = key
-        self.is_main = (
-            is_main  # its numbers rise; those of other shelves come in any order, and none makes another void
-        )
+        # Its numbers rise; those of other shelves come in any order, and none makes another void.
+        self.is_main = is_main
         self.descriptor = -1
         self.length_bytes = 0
         self.first = 0  # the number with which the open segment begins

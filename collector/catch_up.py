@@ -15,7 +15,11 @@ database's head:
                     already and stay as they are. What the gateway has deleted stands in the archive as a signed gap.
   two histories     neither is touched; an error and an event say so
 
-Compared are ends only: a start reads some 128 KiB a shelf. That something is missing inside an archive `startcity verify` finds.
+Beside a chain, where forks and what came late lie in any order, the end of each segment is looked for in the database; where one is
+lacking, all that lies there is taken in again.
+
+Compared are ends only: a start reads some 128 KiB a chain, and as much of each segment beside it. That something is missing inside an
+archive `startcity verify` finds.
 """
 
 from __future__ import annotations

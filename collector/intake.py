@@ -18,23 +18,25 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.archive import Archive, ArchiveItem
 from collector.archive_reading import MAIN_SHELF, fork_of
-from collector.group import Event, GatewayState, Group, Promise, StagedBatch, StagedGap
+from collector.group import Event, GatewayState, Group, Promise, StagedGap
 from collector.inbox import Message
 from collector.ledger import ZERO_LINK, Branch, ChainKey, Ledger, Verdict
+from collector.opening import open_body, set_aside, staged
+from collector.refused import Refused, message_of
 from collector.segments import SignedEntry
 from collector.sqlite_store import Store, Stored
 from gateway_agent.errors import Unavailable, WireError
-from gateway_agent.model import Body, FrameRow, GatewayId, Lane, Pack, Receipt
+from gateway_agent.model import Body, FrameRow, GatewayId, Lane, Receipt
 from gateway_agent.pace import Pace
 from gateway_agent.wire.answer import open_answer
 from gateway_agent.wire.batch import Batch, link_of, open_batch, parse_batch
-from gateway_agent.wire.body import NodeTable, decode_body
+from gateway_agent.wire.body import NodeTable
 from gateway_agent.wire.cose import parse_sign1
 from gateway_agent.wire.gap import open_gap
 from gateway_agent.wire.key_succession import KeySuccession
@@ -45,11 +47,9 @@ from gateway_agent.wire.signer import Signer
 from gateway_agent.wire.state import open_state
 
 LOG = logging.getLogger("startcity.collector")
-T = TypeVar("T")
 
 CONTENT_BATCH = 65001
 CONTENT_GAP = 65004
-TABLE_MISSING = "TableMissing"
 REISSUE_MS = 1_000
 PROMISE_REISSUE_MS = 5_000
 # A lane that stands still so long, although the gateway has had our receipt several times, has been trimmed: see `_check_stuck`.
@@ -61,15 +61,11 @@ RESEND_LANE_MS = 35_000
 OLDER_ASKS_MAX = 10
 KEY_NOTED_MS = 3_600_000
 ANSWERS_REMEMBERED_MAX = 1_024
-UNARCHIVED_MAX = 64  # batches, of 64 KiB at most
-UNCOMMITTED_MAX = 512
 _KEY_EVENTS = {"RetiredKey": "retired_key", "EarlyKey": "early_key", "KeyFork": "key_fork"}
 # Anybody who may publish can make names up, so only so many are named, and each is written down only twice a day.
 FOREIGN_NAMED_MAX = 64
 FOREIGN_NOTED_MS = 12 * 3_600_000
 FOREIGN_EVENT = "foreign_gateway"
-# The store's integers have 64 bits; half of that leaves room for what is reckoned with a time, as a boot's offset.
-STORED_MS_MAX = 1 << 62
 
 _LANES = {lane.word: lane for lane in Lane}
 _GATEWAY_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -138,9 +134,7 @@ class Intake:
         # When a lane's last one was asked, and its request.
         self._lane_resends: dict[tuple[str, int], tuple[int, int]] = {}
         self._foreign_noted_ms: dict[str, int | None] = {}  # None: named in the log, not in the store
-        # Of groups that were refused what lies beside its chain, archived already or not: no gateway sends that again.
-        self._uncommitted: list[ArchiveItem] = []
-        self._unarchived: list[Message] = []
+        self._refused = Refused()
         # By chain the lowest and highest number that something leans on, perhaps, which came beside the chain's own end.
         self.came_beside: dict[ChainKey, tuple[int, int]] = {}
         self.readings = 0
@@ -162,7 +156,7 @@ class Intake:
             taken.group.count("inbox_full", refused)
         is_archived = False
         try:
-            for message in chain(messages, self._unarchived):
+            for message in chain(messages, self._refused.unarchived):
                 self._take_message(message, taken, monotonic_ms, wall_ms)
             self._note_foreign(taken, monotonic_ms, wall_ms)
             self._check_promises(taken, monotonic_ms, wall_ms)
@@ -192,17 +186,10 @@ class Intake:
                 self._counts = group.counts
             self._note_beside(taken)
         except BaseException:
-            beside = [item for item in taken.items if item.shelf]
-            if is_archived:
-                self._uncommitted = _at_most(
-                    UNCOMMITTED_MAX, self._uncommitted + beside, "taken at the next start only"
-                )
-                self._unarchived = []
-            else:
-                self._unarchived = _at_most(UNARCHIVED_MAX, [_message_of(item) for item in beside], "dropped")
+            self._refused.keep(taken.items, is_archived=is_archived)
             self._forget()
             raise
-        self._unarchived = []
+        self._refused.unarchived = []
         due = {
             key for key in taken.reissues | self._behind
             if monotonic_ms - self._reissued_ms.get(key, -REISSUE_MS) >= REISSUE_MS
@@ -217,10 +204,9 @@ class Intake:
     def _take_uncommitted(self, wall_ms: int) -> Unavailable | None:
         """What was archived, and refused by the store. Returns what the store says, if it refuses again."""
         try:
-            while self._uncommitted:
-                item = self._uncommitted[0]
-                self.take_again([_message_of(item)], wall_ms, item.shelf)
-                self._uncommitted.pop(0)
+            while waiting := self._refused.uncommitted:
+                self.take_again([message_of(waiting[0])], wall_ms, waiting[0].shelf)
+                waiting.pop(0)
         except Unavailable as error:
             return error
         return None
@@ -272,7 +258,7 @@ class Intake:
         table: NodeTable | None = NodeTable() if number == 0 else None
         for entry in newest:
             try:
-                table = None if entry.is_gap else _open_body(parse_batch(entry.signed), table)[1]
+                table = None if entry.is_gap else open_body(parse_batch(entry.signed), table)[1]
             except WireError:
                 table = None
         branch = Branch(0, number, link, table)
@@ -295,7 +281,7 @@ class Intake:
             Unavailable: the store refuses. Nothing has changed.
         """
         header, group = batch.header, Group()
-        body, aside = _set_aside(body)
+        body, aside = set_aside(body)
         self._note_aside(key, header.number, aside, group, wall_ms)
         group.count("batches_read_again")
         detail = f"batch {header.number}: what it leans on has come"
@@ -303,15 +289,15 @@ class Intake:
         branch = self._ledger.ending_with(key, header.number, digest)
         if branch is not None:
             group.branches[key, branch.index] = Branch(branch.index, branch.number, branch.link, table)
-        group.batches.append(_staged(key, 0, batch, digest, length_bytes, body, None))
+        group.batches.append(staged(key, 0, batch, digest, length_bytes, body, None))
         self.readings += self._store.commit(group).readings
         if branch is not None:
             self._ledger.advance(key, branch, header.number, digest, table)
 
     def give_up_reading(self, key: ChainKey, batch: Batch, digest: bytes, length_bytes: int, defect: str) -> None:
         """Store that a held batch cannot be read although what it leans on is there. Raises: Unavailable: the store refuses."""
-        staged = _staged(key, 0, batch, digest, length_bytes, None, defect)
-        self._store.commit(Group(batches=[staged._replace(leans=None)]))
+        hopeless = staged(key, 0, batch, digest, length_bytes, None, defect)._replace(leans=None)
+        self._store.commit(Group(batches=[hopeless]))
 
     def standing(self) -> list[Outgoing]:
         """The current receipt of every lane's newest instance: what a gateway should hear after we were away."""
@@ -511,14 +497,14 @@ class Intake:
         group = taken.group
         # What came late, or begins a branch, cannot lean on a table: it is readable if it starts one.
         table = branch.table if verdict is Verdict.NEXT else None
-        body, after, defect = _open_body(batch, table)
+        body, after, defect = open_body(batch, table)
         if defect is not None:
             group.count(defect.split(":")[0])
             group.events.append(
                 Event(wall_ms, key.gateway_id, key.lane, "unreadable", f"batch {header.number}: {defect}")
             )
         if body is not None:
-            body, aside = _set_aside(body)
+            body, aside = set_aside(body)
             self._note_aside(key, header.number, aside, group, wall_ms)
         if verdict is not Verdict.LATE:
             moved = self._ledger.advance(key, branch, header.number, digest, after)
@@ -531,7 +517,7 @@ class Intake:
             taken.beside.append((key, header.number))
         shelf = "late" if verdict is Verdict.LATE else f"fork-{branch.index}" if branch.index else ""
         taken.items.append(ArchiveItem(key, shelf, header.number, payload, header.link))
-        group.batches.append(_staged(key, branch.index, batch, digest, len(payload), body, defect))
+        group.batches.append(staged(key, branch.index, batch, digest, len(payload), body, defect))
 
     @staticmethod
     def _note_aside(key: ChainKey, number: int, aside: tuple[FrameRow, ...], group: Group, wall_ms: int) -> None:
@@ -692,55 +678,3 @@ class Intake:
                 self._owing[key] -= 1
             taken.group.count("resends_asked")
             taken.resends.add(key)
-
-
-def _at_most(count_max: int, beside: list[T], otherwise: str) -> list[T]:
-    if len(beside) > count_max:
-        LOG.error(
-            "%d batches of forks, or that came late, are %s: the disk refuses", len(beside) - count_max, otherwise
-        )
-    return beside[:count_max]
-
-
-def _message_of(item: ArchiveItem) -> Message:
-    return Message(f"sc/{item.key.gateway_id}/{Lane(item.key.lane).word}", item.signed)
-
-
-def _staged(
-    key: ChainKey, branch: int, batch: Batch, digest: bytes, length_bytes: int, body: Body | None, defect: str | None
-) -> StagedBatch:
-    header, clock = batch.header, batch.header.clock
-    is_readable = defect is None or defect.startswith(TABLE_MISSING)
-    leans = batch.leans if is_readable else None
-    return StagedBatch(
-        key, branch, header.number, digest, header.link, leans, clock.wall_ms, clock.bound_s, length_bytes, body, defect
-    )
-
-
-def _open_body(batch: Batch, table: NodeTable | None) -> tuple[Body | None, NodeTable | None, str | None]:
-    """(body, node table after it, None), or (None, None, what is wrong). `table` is moved on in place.
-
-    A body that its gateway signed and nobody can read is no reason to stop the lane: the bytes are archived, the
-    defect is stored and shown, and the next batch that starts its table is readable again. A body that can be read
-    always moves the table on, whatever is in its rows: up to 63 batches after it lean on it.
-    """
-    after = NodeTable() if table is None else table
-    try:
-        body = decode_body(batch.opened_body(), after)
-    except WireError as error:
-        return None, None, str(error)
-    return body, after, None
-
-
-def _set_aside(body: Body) -> tuple[Body, tuple[FrameRow, ...]]:
-    """(what the store can hold of a body, the frames that it cannot hold: those stay in the archive alone)."""
-    aside = tuple(frame for frame in body.frames if not _is_storable(frame.pack))
-    if not aside:
-        return body, ()
-    return body._replace(frames=tuple(frame for frame in body.frames if _is_storable(frame.pack))), aside
-
-
-def _is_storable(pack: Pack) -> bool:
-    """True if all times of a frame fit the store. Times and offsets of a body have 64 bits each, their sums have more."""
-    first_ms, last_ms = min(pack.offsets_ms), max(pack.offsets_ms)
-    return pack.time_ms + first_ms >= -STORED_MS_MAX and pack.time_ms + last_ms <= STORED_MS_MAX

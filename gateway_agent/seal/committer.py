@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
@@ -68,8 +69,11 @@ class Committer:
         clock: Clock,
         worker: Worker,
         on_synced: Callable[[list[SealedBatch]], None],
+        jitter: random.Random | None = None,
     ) -> None:
+        """`jitter` spreads what is tried again after a refusal; None: the system's."""
         self._lanes = lanes
+        self._jitter = jitter
         self._sealer = sealer
         self._store = store
         self._clock = clock
@@ -209,7 +213,7 @@ class Committer:
         self._wake.set()
 
     async def _commit(self, work: Work) -> list[SealedBatch]:
-        backoff = Backoff(500, 30_000)
+        backoff = Backoff(500, 30_000, self._jitter)
         while True:
             try:
                 sealed = await self._worker(lambda: self._seal_and_append(work))

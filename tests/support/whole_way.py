@@ -149,6 +149,7 @@ class WholeWay:
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.rng = random.Random(seed)
+        self._jitter = random.Random(seed)
         self.log: list[str] = []
         self.counts: Counter[str] = Counter()
         self._folder = folder
@@ -247,6 +248,7 @@ class WholeWay:
             self,
             self._in_thread,
             lambda sealed: self._note_synced(sealed) if self._journal is journal else None,
+            self._jitter,
         )
         window = Window({lane: Position(*journal.unreceipted_from(lane)) for lane in Lane}, 20)
         self._receipts = Receipts(GATEWAY_ID, COLLECTOR.public_key, journal, self._in_thread, self.counts)

@@ -48,12 +48,14 @@ def at(gateway: SigningGateway, number: int, link: bytes) -> SigningGateway:
     return gateway
 
 
-def refuse_a_commit(city: City, monkeypatch: pytest.MonkeyPatch, gateway: SigningGateway, *batches: bytes) -> None:
-    def refuse(_group: object) -> None:
-        raise Unavailable("disk full")
+def refuse(what: str, city: City, monkeypatch: pytest.MonkeyPatch, gateway: SigningGateway, *batches: bytes) -> None:
+    """A group whose `commit` to the store, or whose `sync` of the archive, the disk refuses."""
+
+    def fail(_: object) -> None:
+        raise Unavailable("disk full") if what == "commit" else OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(city.store, "commit", refuse)
+        patch.setattr(city.store if what == "commit" else archive._Shelf, what, fail)
         with pytest.raises(Unavailable):
             city.take(gateway, *batches)
 
@@ -84,7 +86,7 @@ def test_such_a_gap_that_was_refused_comes_again_in_its_place(city: City, monkey
     city.take(gateway, *gateway.run(5))
     gateway.run(3, 100)
     gap, after = gateway.gap(3, 8), gateway.seal([frame(8)], fresh=True)
-    refuse_a_commit(city, monkeypatch, gateway, gap, after)
+    refuse("commit", city, monkeypatch, gateway, gap, after)
     city.restart()
     city.take(gateway, gap, after)
     assert sequences(city) == [0, 1, 2, 3, 4, 8]
@@ -127,7 +129,7 @@ def test_a_refused_fork_takes_its_own_shelf_again(city: City, monkeypatch: pytes
     at(gateway, 1, bytes(32))
     fork = gateway.seal([frame(9)], fresh=True)
     for _ in range(3):
-        refuse_a_commit(city, monkeypatch, gateway, fork)
+        refuse("commit", city, monkeypatch, gateway, fork)
     city.take(gateway, fork)
     city.restart()
     shelves = list((city.folder / "archive").rglob("fork-*"))
@@ -149,7 +151,7 @@ def test_what_came_late_just_before_a_crash_is_taken_at_the_start(
     city.take(gateway, *held, gateway.gap(3, 10))
     first, second = order
     city.take(gateway, batches[first])
-    refuse_a_commit(city, monkeypatch, gateway, batches[second])
+    refuse("commit", city, monkeypatch, gateway, batches[second])
     city.restart()
     assert sequences(city) == [0, 1, 5, 8]
 
@@ -159,14 +161,7 @@ def test_a_late_batch_that_was_written_twice_counts_once(city: City, monkeypatch
     gateway = SigningGateway()
     held, late = gateway.run(2), gateway.seal([frame(5)], fresh=True)
     city.take(gateway, *held, gateway.gap(3, 3))
-
-    def fail(_shelf: object) -> None:
-        raise OSError(5, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(archive._Shelf, "sync", fail)
-        with pytest.raises(Unavailable):
-            city.take(gateway, late)
+    refuse("sync", city, monkeypatch, gateway, late)
     city.take(gateway, late)
     report = city.verified()
     assert report.is_intact, report.as_text()
@@ -183,8 +178,8 @@ def test_a_refused_commit_is_made_good_before_the_next_group(city: City, monkeyp
     at(gateway, 1, bytes(32))
     fork = gateway.seal([frame(20)], fresh=True)
     after = gateway.seal([frame(21)], fresh=True)
-    refuse_a_commit(city, monkeypatch, gateway, fork, late[5])
-    refuse_a_commit(city, monkeypatch, gateway, late[6])
+    refuse("commit", city, monkeypatch, gateway, fork, late[5])
+    refuse("commit", city, monkeypatch, gateway, late[6])
     city.take(gateway, late[8])
     assert sequences(city) == [0, 1, 5, 6, 8, 20]
     city.take(gateway, after)
@@ -201,7 +196,7 @@ def test_of_what_a_store_refuses_for_long_the_rest_waits_for_a_start(
     late = [gateway.seal([frame(place)], fresh=True) for place in range(600)]
     city.take(gateway, gateway.gap(1, 600))
     for start in range(0, 600, 200):
-        refuse_a_commit(city, monkeypatch, gateway, *late[start : start + 200])
+        refuse("commit", city, monkeypatch, gateway, *late[start : start + 200])
     city.tick(1_000)
     assert len(sequences(city)) == 512
     city.restart()
@@ -280,6 +275,7 @@ def test_a_batch_that_lies_on_two_shelves_hides_none_before_it(city: City) -> No
     assert entry.signed == four
     lose_database(city)
     assert sequences(city) == [0, 1, 10, 11, 20, 21]
+    assert sorted(branch.index for _, branch in city.store.branches()) == [0, 1, 2]
 
 
 def test_a_shelf_that_cannot_be_read_keeps_no_collector_from_starting(
@@ -317,16 +313,6 @@ def test_a_late_batch_that_the_chain_holds_too_is_a_repeat_for_the_auditor(city:
     assert report.chains[0].repeats == 3
 
 
-def refuse_a_sync(city: City, monkeypatch: pytest.MonkeyPatch, gateway: SigningGateway, *batches: bytes) -> None:
-    def fail(_shelf: object) -> None:
-        raise OSError(5, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(archive._Shelf, "sync", fail)
-        with pytest.raises(Unavailable):
-            city.take(gateway, *batches)
-
-
 def test_what_lies_beside_its_chain_outlives_an_archive_that_refuses(
     city: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,8 +323,8 @@ def test_what_lies_beside_its_chain_outlives_an_archive_that_refuses(
     city.take(gateway, *held, gateway.gap(3, 3))
     at(gateway, 1, bytes(32))
     fork = gateway.run(3, 20)
-    refuse_a_sync(city, monkeypatch, gateway, late, fork[0])
-    refuse_a_sync(city, monkeypatch, gateway, fork[1])
+    refuse("sync", city, monkeypatch, gateway, late, fork[0])
+    refuse("sync", city, monkeypatch, gateway, fork[1])
     city.tick(1_000)
     city.take(gateway, fork[2])
     assert sequences(city) == [0, 1, 3, 20, 21, 22]
@@ -352,7 +338,7 @@ def test_of_what_an_archive_refuses_for_long_a_part_is_kept(city: City, monkeypa
     late = [gateway.seal([frame(place)], fresh=True) for place in range(100)]
     city.take(gateway, gateway.gap(1, 100))
     for start in range(0, 100, 10):
-        refuse_a_sync(city, monkeypatch, gateway, *late[start : start + 10])
+        refuse("sync", city, monkeypatch, gateway, *late[start : start + 10])
     city.tick(1_000)
     assert len(sequences(city)) == 64
 
@@ -389,7 +375,7 @@ def test_what_a_failed_write_left_is_no_loss_where_a_gap_stands_for_it(
     gateway = SigningGateway()
     city.take(gateway, *gateway.run(2))
     lost = gateway.run(3, 2)
-    refuse_a_sync(city, monkeypatch, gateway, *lost)
+    refuse("sync", city, monkeypatch, gateway, *lost)
     city.take(gateway, gateway.gap(3, 5))
     city.take(gateway, gateway.seal([frame(5)], fresh=True))
     report = city.verified()

@@ -207,14 +207,20 @@ def test_two_histories_are_left_as_they_are_and_said(city: City) -> None:
     assert [receipt.number for receipt in city.take(gateway, *gateway.run(1, 9))] == [6]
 
 
-def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
-    """The gateway's state speaks of its present instance alone; a batch of an older one that comes too early says that the rest is
-    owed. Nobody asks for an older instance of which nothing comes, nor for ever for one of which no more comes."""
+def older_instance(city: City) -> tuple[SigningGateway, list[bytes]]:
+    """A lane's instance before the present one, of which the city holds two batches of six."""
     older, present = SigningGateway(), SigningGateway(instance=b"present.")
     batches = older.run(6)
     city.take(older, *batches[:2])
     city.take(present, *present.run(1, 100))
     city.take(present, present.state(), word="state")
+    return older, batches
+
+
+def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
+    """The gateway's state speaks of its present instance alone; a batch of an older one that comes too early says that the rest is
+    owed. Nobody asks for an older instance of which nothing comes, nor for ever for one of which no more comes."""
+    older, batches = older_instance(city)
     assert asked_for(city, 1_000) + asked_for(city, 21_000) == []
     city.take(older, batches[5])
     assert asked_for(city, 1_000) + asked_for(city, 20_000) == [2]
@@ -229,11 +235,7 @@ def test_a_hole_in_an_older_instance_is_asked_for(city: City) -> None:
 
 def test_a_gap_of_an_older_instance_that_comes_too_early_is_word_of_it(city: City) -> None:
     """All that its gateway still has of an older instance is a gap: what comes before it is asked for, or the lane stands still."""
-    older, present = SigningGateway(), SigningGateway(instance=b"present.")
-    batches = older.run(6)
-    city.take(older, *batches[:2])
-    city.take(present, *present.run(1, 100))
-    city.take(present, present.state(), word="state")
+    older, batches = older_instance(city)
     city.take(older, older.gap(5, 6))
     assert asked_for(city, 1_000) + asked_for(city, 21_000) == [2]
     city.take(older, *batches[2:4], older.gap(5, 6))
@@ -243,11 +245,7 @@ def test_a_gap_of_an_older_instance_that_comes_too_early_is_word_of_it(city: Cit
 
 def test_what_an_older_instance_owes_is_missed_after_a_restart_too(city: City) -> None:
     """Nobody sends that batch again for hours, and the state never speaks of its instance: what is missing is kept with the store."""
-    older, present = SigningGateway(), SigningGateway(instance=b"present.")
-    batches = older.run(6)
-    city.take(older, *batches[:2])
-    city.take(present, *present.run(1, 100))
-    city.take(present, present.state(), word="state")
+    older, batches = older_instance(city)
     city.take(older, batches[5])
     city.restart()
     city.tick(1_000)

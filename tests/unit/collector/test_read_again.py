@@ -11,7 +11,7 @@ from itertools import permutations
 import pytest
 
 from collector import archive, line
-from collector.intake import STORED_MS_MAX
+from collector.opening import STORED_MS_MAX
 from collector.read_again import RETRY_MS
 from gateway_agent.errors import Unavailable
 from gateway_agent.model import Body, FrameRow
