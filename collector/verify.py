@@ -283,9 +283,7 @@ def _read_segment(checker: ChainChecker, segment: Path, source: Source, report: 
     for found in scan(data):
         if isinstance(found, Damage):
             finding = Finding("damage", source.file, found.offset, f"{found.length_bytes} bytes are no entry")
-            # On a shelf beside the chain a write that failed leaves a torn end, and what comes then begins another segment.
-            is_given_up = void_at is not None and found.offset >= void_at
-            checker.damage(header, finding, is_abandoned=is_given_up or (bool(source.shelf) and found.is_tail))
+            checker.damage(header, finding, is_abandoned=void_at is not None and found.offset >= void_at)
             continue
         try:
             entry = decode_body(found.body)

@@ -34,6 +34,11 @@ def test_after_mixed_faults_the_account_is_whole(tmp_path: Path) -> None:
     assert _travel_often(tmp_path, SHORT_LIVES)["stored"] > 0
 
 
+def test_a_seed_lives_the_same_life_each_time(tmp_path: Path) -> None:
+    """A life with refused writes and a full disk in it: what happened is the same to the last receipt."""
+    assert travel(1197462, tmp_path / "one") == travel(1197462, tmp_path / "other")
+
+
 @pytest.mark.proof
 def test_after_mixed_faults_the_account_is_whole_in_many_lives(tmp_path: Path) -> None:
     """As above; each kind of fault has happened."""

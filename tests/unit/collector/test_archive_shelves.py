@@ -271,7 +271,8 @@ def test_a_batch_that_lies_on_two_shelves_hides_none_before_it(city: City) -> No
     offset, entry = next(
         (found.offset, entry) for found, entry in scan_entries(whole) if isinstance(entry, SignedEntry)
     )
-    second.write_bytes(second.read_bytes() + whole[offset:])
+    other = second.read_bytes()
+    second.write_bytes(other[:offset] + whole[offset:] + other[offset:] + whole[offset:])
     assert entry.signed == four
     lose_database(city)
     assert sequences(city) == [0, 1, 10, 11, 20, 21]
@@ -325,7 +326,10 @@ def test_what_lies_beside_its_chain_outlives_an_archive_that_refuses(
     fork = gateway.run(3, 20)
     refuse("sync", city, monkeypatch, gateway, late, fork[0])
     refuse("sync", city, monkeypatch, gateway, fork[1])
+    refuse("commit", city, monkeypatch, gateway)
     city.tick(1_000)
+    city.tick(1_000)
+    assert "batches_duplicate" not in city.counters(), "each is offered until it is taken, and no longer"
     city.take(gateway, fork[2])
     assert sequences(city) == [0, 1, 3, 20, 21, 22]
     city.restart()

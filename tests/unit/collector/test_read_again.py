@@ -181,6 +181,16 @@ def test_a_lie_about_a_table_is_tried_once(city: City, decoded: list[int]) -> No
     assert [number for number in values(city) if 10 <= number < 20] == [10]
 
 
+def test_what_is_no_body_at_all_is_not_tried_again(city: City, decoded: list[int]) -> None:
+    """A fork's batch whose bytes say that they lean, and are no body: it has its defect, and costs nothing more."""
+    gateway = forked(city)
+    start = gateway.seal([frame(10)])
+    city.take(gateway, start, gateway.seal_plain(b"\xa2\x00\x01\x01\x80"))
+    city.restart()
+    assert unread(city) == 1
+    assert decoded == []
+
+
 def test_an_archive_that_cannot_be_read_holds_nobody_up(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk refuses to read: groups are taken and receipted all the same, and what waited is read a minute later."""
     gateway = forked(city)
