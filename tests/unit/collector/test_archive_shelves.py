@@ -344,7 +344,9 @@ def test_of_what_an_archive_refuses_for_long_a_part_is_kept(city: City, monkeypa
     for start in range(0, 100, 10):
         refuse("sync", city, monkeypatch, gateway, *late[start : start + 10])
     city.tick(1_000)
+    city.tick(1_000)
     assert len(sequences(city)) == 64
+    assert "batches_duplicate" not in city.counters(), "once taken they are not offered again"
 
 
 def test_a_torn_end_beside_the_chain_is_a_note(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
